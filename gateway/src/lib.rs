@@ -1,0 +1,1 @@
+//! Yett: the public ingress in front of a cluster.

@@ -1,0 +1,1 @@
+//! SecLang rule engine and built-in rule set.
