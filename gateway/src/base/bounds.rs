@@ -1,0 +1,35 @@
+//! Every size and time that protects the gateway. A bound names the failure it prevents; operators change
+//! those that have a key in the configuration, the rest are constants.
+
+use std::time::Duration;
+
+/// Largest request head, bytes. Prevents header floods; above it 431.
+pub const HEAD_BYTES: usize = 32 * 1024;
+/// Largest request target, bytes. Prevents quadratic work on paths.
+pub const TARGET_BYTES: usize = 8 * 1024;
+/// Most header fields. Prevents hash-flooding and slow iteration.
+pub const HEADER_FIELDS: usize = 100;
+/// Time for the whole head to arrive. Prevents slow-header attacks (Slowloris).
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time a kept-alive connection may be idle.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time for a TLS handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time between two reads of a request body.
+pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for the whole inspected body to arrive. Prevents slow-body attacks.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections per listener.
+pub const CONNECTIONS: usize = 20_000;
+/// Requests per connection before it is closed: spreads load after a scale-out.
+pub const REQUESTS_PER_CONNECTION: u32 = 1_000;
+/// Streams per HTTP/2 connection.
+pub const HTTP2_STREAMS: u32 = 100;
+/// Path segments that routing looks at.
+pub const PATH_SEGMENTS: usize = 64;
+/// Largest configuration file, bytes.
+pub const CONFIG_BYTES: usize = 32 * 1024 * 1024;
+/// Largest body that the gateway holds in memory for inspection, whatever the profile says.
+pub const INSPECT_BYTES: usize = 16 * 1024 * 1024;
+/// Text of evidence in an event, bytes.
+pub const EVIDENCE_BYTES: usize = 256;

@@ -1,0 +1,28 @@
+//! Our words. No I/O, no framework: every other folder may use this one, and it uses none of them.
+//!
+//! | file | what it names |
+//! |---|---|
+//! | [`code`] | every finding the gateway can make, with its status and title |
+//! | [`decision`] | a stage's verdict and the finding it objects with |
+//! | [`request`] | the one canonical reading of a request |
+//! | [`identity`] | who is asking, once verified |
+//! | [`event`] | the one record of one request |
+//! | [`compile`] | problems of a configuration, each with its place |
+//! | [`units`] | durations, sizes, rates and secrets as operators write them |
+//! | [`bounds`] | every size and time that protects us, in one place |
+//! | [`net`] | address blocks, client addresses |
+//! | [`clock`] | time as a parameter |
+
+pub mod bounds;
+pub mod clock;
+pub mod code;
+pub mod compile;
+pub mod decision;
+pub mod event;
+pub mod identity;
+pub mod net;
+pub mod request;
+pub mod units;
+
+#[cfg(test)]
+mod tests;

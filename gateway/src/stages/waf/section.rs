@@ -1,0 +1,103 @@
+//! Rule profiles and what a route changes of them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::base::decision::Mode;
+use crate::base::units::{Size, Span};
+
+/// A named profile: rules, level, threshold and how bodies are inspected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WafSection {
+    /// `builtin`, or paths of SecLang files (globs allowed), in loading order.
+    pub rules: Vec<String>,
+    /// Paranoia level that counts towards blocking, 1 to 4.
+    #[serde(default = "default_paranoia")]
+    pub paranoia: u8,
+    /// Paranoia level that is evaluated and recorded, at least `paranoia`. Absent: the same.
+    #[serde(default)]
+    pub detection_paranoia: Option<u8>,
+    /// Score at which a request is refused. Absent: as the rules say (5 for the built-in set and CRS).
+    #[serde(default)]
+    pub threshold: Option<u32>,
+    #[serde(default)]
+    pub mode: Mode,
+    #[serde(default)]
+    pub body: BodySection,
+}
+
+/// How much of a body the rules see, always before the upstream sees a byte.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BodySection {
+    /// Bytes that are held and inspected; `0B`: bodies are not inspected.
+    pub inspect: Size,
+    /// What happens with a larger body.
+    pub over: OverBound,
+    /// Time for the whole inspected body to arrive.
+    pub timeout: Span,
+}
+
+impl Default for BodySection {
+    fn default() -> BodySection {
+        BodySection {
+            inspect: Size(128 * 1024),
+            over: OverBound::Reject,
+            timeout: Span(crate::base::bounds::BODY_TIMEOUT),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OverBound {
+    /// 413.
+    #[default]
+    Reject,
+    /// The first `inspect` bytes are inspected, the rest passes; the event says `partial`.
+    Partial,
+}
+
+/// What a route uses: a profile's name, or a profile with changes. `off` is the profile that inspects nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum WafUse {
+    Named(String),
+    Changed(WafChange),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WafChange {
+    /// Absent: the profile of `defaults`.
+    pub profile: Option<String>,
+    pub mode: Option<Mode>,
+    pub paranoia: Option<u8>,
+    pub threshold: Option<u32>,
+    pub except: Vec<ExceptSection>,
+}
+
+/// A written exception: which rules, where, why, until when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExceptSection {
+    /// Rule ids.
+    #[serde(default)]
+    pub rules: Vec<u32>,
+    /// Tags, e.g. `attack-sqli`.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// `json.note`, `arg.q`, `header.referer`, `cookie.session`; absent: everywhere.
+    #[serde(default)]
+    pub field: Option<String>,
+    /// The reason, for whoever reads this next.
+    pub why: String,
+    /// `YYYY-MM-DD`; from that day on the exception no longer holds.
+    #[serde(default)]
+    pub expires: Option<String>,
+}
+
+fn default_paranoia() -> u8 {
+    1
+}
