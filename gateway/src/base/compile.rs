@@ -3,6 +3,88 @@
 
 use std::borrow::Cow;
 
+/// Stable numbers of problems, shown as `Y014`. `docs/config.md` explains each; a test holds that list complete.
+/// A number is never given a second meaning.
+pub mod number {
+    macro_rules! numbers {
+        ($($(#[$doc:meta])+ $name:ident = $number:literal;)+) => {
+            $($(#[$doc])+ pub const $name: u16 = $number;)+
+
+            /// Every number with its constant's name, ascending.
+            pub const ALL: &[(u16, &str)] = &[$(($number, stringify!($name)),)+];
+        };
+    }
+
+    numbers! {
+        /// A configuration file or directory cannot be read, is empty, or is too large.
+        UNREADABLE = 1;
+        /// A file is not UTF-8, or holds a NUL or another character that YAML does not allow.
+        ENCODING = 2;
+        /// The text is not YAML.
+        SYNTAX = 3;
+        /// Nested too deeply, or too many values.
+        DEPTH = 4;
+        /// A feature of YAML that the reader refuses: anchors, aliases, tags, merge keys, keys that are not text.
+        FEATURE = 5;
+        /// A key is written twice in one section.
+        DUPLICATE_KEY = 6;
+        /// Several documents in one file.
+        DOCUMENTS = 7;
+        /// Two files of a directory both write the same section or value.
+        WRITTEN_TWICE = 8;
+
+        /// `version` is not one that this binary reads.
+        VERSION = 10;
+
+        /// No service has this name.
+        UNKNOWN_SERVICE = 12;
+        /// No issuer has this name.
+        UNKNOWN_ISSUER = 13;
+        /// No limit has this name.
+        UNKNOWN_LIMIT = 14;
+        /// No WAF profile has this name.
+        UNKNOWN_PROFILE = 15;
+
+        /// A key that this section does not have.
+        UNKNOWN_KEY = 20;
+        /// A key that this section must have.
+        MISSING_KEY = 21;
+        /// A value of another kind than the key takes.
+        WRONG_TYPE = 22;
+        /// A word that is not one of those allowed.
+        NOT_ALLOWED = 23;
+        /// Text that does not have the form the key takes, e.g. a time without a unit.
+        FORMAT = 24;
+        /// A number that the key cannot hold.
+        RANGE = 25;
+
+        /// Two routes have the same id.
+        DUPLICATE_ROUTE = 30;
+        /// A route that can never match, or that matches the same requests as another.
+        UNREACHABLE_ROUTE = 31;
+        /// A route neither authenticates nor says why it is public.
+        NO_AUTH = 32;
+        /// Two settings exclude each other, or one has no effect without another.
+        CONTRADICTION = 33;
+        /// A value is outside its bounds, or has no meaning here.
+        VALUE = 34;
+        /// An address, address block or URL cannot be used.
+        ADDRESS = 35;
+        /// A file that the configuration names cannot be read or holds something else: certificate, key, key set, secret.
+        FILE = 36;
+        /// A rule file cannot be compiled.
+        RULES = 37;
+        /// A written exception is past its date and no longer holds.
+        EXPIRED = 38;
+        /// Warning: a written exception ends soon.
+        EXPIRING = 39;
+        /// Warning: defined and never used.
+        UNUSED = 40;
+        /// One of the configuration's own tests failed.
+        TEST_FAILED = 41;
+    }
+}
+
 /// One step of a path into the document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
