@@ -1,1 +1,13 @@
+//! **waf**: is it an attack? Binds the rule engine to our words; owns no rule logic.
+//!
+//! - Decides: whether the rules' verdict, or a bound of theirs, objects.
+//! - Needs: the canonical request, then the inspected part of the body.
+//! - Never: changes the request, writes an answer, waits.
+//! - Codes: `waf.blocked`, `waf.body_too_large`, `waf.body_timeout`, `waf.body_unreadable`, `waf.budget`.
+
+pub mod decide;
+pub mod plan;
 pub mod section;
+
+#[cfg(test)]
+mod tests;

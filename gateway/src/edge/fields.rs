@@ -1,0 +1,101 @@
+//! Header fields on their way: what a service gets of a request, what a client gets of an answer.
+
+use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, SERVER};
+use http::uri::PathAndQuery;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::{Error, ErrorType, Result};
+
+use crate::pipeline::exchange::Exchange;
+use crate::telemetry::trace::Trace;
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Fields by which a client could claim what only proxies may say, or steer a service past our decision
+/// (CVE-2026-40575: override and original-URL fields).
+static NEVER_FROM_CLIENTS: [&str; 10] = [
+    "forwarded",
+    "x-forwarded-prefix",
+    "x-forwarded-uri",
+    "x-forwarded-method",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-real-ip",
+];
+
+/// What goes to the service: the canonical target, verified facts, and of the client's fields only those that are
+/// the client's to set. Hop-by-hop fields and those that `Connection` names were removed by the framework.
+pub(super) fn to_upstream(request: &mut RequestHeader, exchange: &Exchange, trace: Option<&Trace>) -> Result<()> {
+    let Some(route) = exchange.route() else {
+        return Err(Error::explain(ErrorType::InternalError, "no route"));
+    };
+    let reading = &exchange.reading;
+    if reading.canonical.rewritten {
+        let target = PathAndQuery::try_from(reading.canonical.target())
+            .map_err(|_| Error::explain(ErrorType::InternalError, "canonical target is no path"))?;
+        request.set_uri(http::Uri::from(target));
+    }
+    let strip: smallvec::SmallVec<[HeaderName; 4]> = request
+        .headers
+        .keys()
+        .filter(|name| route.forward.strips(name.as_str()) || NEVER_FROM_CLIENTS.contains(&name.as_str()))
+        .cloned()
+        .collect();
+    for name in &strip {
+        request.remove_header(name);
+    }
+    // We answered `100 Continue` ourselves when we read the body.
+    request.remove_header(&EXPECT);
+    if let Some(identity) = &exchange.identity {
+        for (name, value) in route.forward.fields(identity) {
+            request.insert_header(name, value)?;
+        }
+    }
+    if let Some(trace) = trace {
+        trace.write_to(request)?;
+    }
+    request.insert_header(X_REQUEST_ID.clone(), exchange.trace.request_id())?;
+    request.insert_header(X_FORWARDED_FOR.clone(), reading.client.ip.to_string())?;
+    let scheme = if reading.secure { "https" } else { "http" };
+    request.insert_header(X_FORWARDED_PROTO.clone(), HeaderValue::from_static(scheme))?;
+    if !reading.canonical.host.is_empty() {
+        request.insert_header(X_FORWARDED_HOST.clone(), reading.canonical.host.as_str())?;
+    }
+    Ok(())
+}
+
+/// What goes to the client: the service's answer with what limits say, without what tells about our inside.
+pub(super) fn to_client(response: &mut ResponseHeader, exchange: &Exchange) -> Result<()> {
+    response.remove_header(&SERVER);
+    if response.headers.contains_key("x-powered-by") {
+        response.remove_header("x-powered-by");
+    }
+    if response.status != http::StatusCode::SWITCHING_PROTOCOLS {
+        response.remove_header(&CONNECTION);
+    }
+    for (name, value) in &exchange.answer_fields {
+        response.append_header(name.clone(), value.clone())?;
+    }
+    response.insert_header(X_REQUEST_ID.clone(), exchange.trace.request_id())?;
+    if exchange.reading.secure {
+        harden(response)?;
+    }
+    Ok(())
+}
+
+/// A service's own policy wins.
+fn harden(response: &mut ResponseHeader) -> Result<()> {
+    const DEFAULTS: [(&str, &str); 2] =
+        [("strict-transport-security", "max-age=31536000"), ("x-content-type-options", "nosniff")];
+    for (name, value) in DEFAULTS {
+        if !response.headers.contains_key(name) {
+            response.insert_header(name, value)?;
+        }
+    }
+    Ok(())
+}

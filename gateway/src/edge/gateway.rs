@@ -1,0 +1,43 @@
+//! What every connection of this process shares.
+
+use std::sync::Arc;
+
+use pingora::proxy::{HttpProxy, http_proxy};
+use pingora::server::configuration::ServerConf;
+use tokio::sync::watch;
+
+use super::proxy::Proxy;
+use crate::config::live::Live;
+use crate::telemetry::Telemetry;
+
+/// Connections to services that are kept, per worker thread.
+const POOL_SIZE: usize = 512;
+
+/// The running gateway, shared by all listeners.
+pub struct Gateway {
+    pub live: Arc<Live>,
+    pub telemetry: Arc<Telemetry>,
+    pub(super) proxy: Arc<HttpProxy<Proxy>>,
+    /// `true` once we drain: answers end their connections.
+    pub(super) draining: watch::Receiver<bool>,
+}
+
+impl Gateway {
+    pub fn new(
+        live: Arc<Live>,
+        telemetry: Arc<Telemetry>,
+        workers: usize,
+        draining: watch::Receiver<bool>,
+    ) -> Arc<Gateway> {
+        let conf = ServerConf {
+            threads: workers,
+            upstream_keepalive_pool_size: POOL_SIZE,
+            // The stage decides about retries; this is only the framework's own ceiling.
+            max_retries: 8,
+            ..ServerConf::default()
+        };
+        let app = Proxy::new(live.clone(), telemetry.clone());
+        let proxy = Arc::new(http_proxy(&Arc::new(conf), app));
+        Arc::new(Gateway { live, telemetry, proxy, draining })
+    }
+}

@@ -1,0 +1,210 @@
+//! HTTP/1: we read each head ourselves, strictly and under a deadline, before the framework parses it. It then gets
+//! exactly these bytes, so what was judged is what is parsed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use pingora::apps::HttpServerApp;
+use pingora::protocols::Stream;
+use pingora::protocols::http::ServerSession;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
+
+use super::gateway::Gateway;
+use super::proxy::ARRIVAL;
+use super::reply::Reply;
+use crate::base::clock::Now;
+use crate::base::code::Code;
+use crate::base::decision::{Decision, Finding};
+use crate::pipeline::exchange::{Arrival, Connection};
+use crate::stages::normalise::decide::{Raw, decide};
+use crate::stages::normalise::head::{self, Framing};
+
+/// Room for a head; most fit at once.
+const READ_BYTES: usize = 2 * 1024;
+/// How long an idle connection is kept once we drain: its client gets one more answer, with `Connection: close`,
+/// instead of a reset.
+const DRAIN_LINGER: Duration = Duration::from_secs(5);
+/// After a refusal, how long and how much we read before we close: a close with unread bytes would be a reset, and
+/// the client would lose the answer.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// Serves requests until the connection ends.
+pub(super) async fn serve(mut stream: Stream, connection: Arc<Connection>, gateway: &Arc<Gateway>) {
+    let bounds = &connection.listener.bounds;
+    let mut bytes = BytesMut::new();
+    for served in 1..=bounds.requests_per_connection {
+        let length = match read_head(&mut stream, &mut bytes, &connection, gateway).await {
+            Ok(Some(length)) => length,
+            Ok(None) => return,
+            Err(finding) => return refuse(stream, finding, &connection, gateway).await,
+        };
+        let now = Now::read();
+        let (arrival, request, rest) = match admit(&mut bytes, length, &connection, now) {
+            Ok(parts) => parts,
+            Err(finding) => return refuse(stream, finding, &connection, gateway).await,
+        };
+        bytes = rest;
+        let mut session = ServerSession::new_http1(stream);
+        let last = served == bounds.requests_per_connection || *gateway.draining.borrow();
+        session.set_keepalive(if last { None } else { Some(bounds.idle_timeout.0.as_secs().max(1)) });
+        session.set_pipelined_prefix(request);
+        let exchange = gateway.proxy.process_new_http(session, &gateway.draining);
+        match ARRIVAL.scope(std::cell::Cell::new(Some(arrival)), exchange).await {
+            Some(reused) => stream = reused.consume().0,
+            None => return,
+        }
+    }
+}
+
+/// Reads until `bytes` holds a whole head, whose length it returns. `None`: the client left, or was idle.
+async fn read_head(
+    stream: &mut Stream,
+    bytes: &mut BytesMut,
+    connection: &Connection,
+    gateway: &Gateway,
+) -> Decision<Option<usize>> {
+    let bounds = &connection.listener.bounds;
+    let mut deadline = None;
+    let mut seen = 0;
+    loop {
+        skip_empty_lines(bytes);
+        if let Some(length) = head::end_of_head(bytes, seen) {
+            return if length > bounds.head.0 { too_large(bounds.head.0) } else { Ok(Some(length)) };
+        }
+        if head::has_bare_line_feed(bytes) {
+            return Err(Finding::new(Code::NormaliseHeader, "line ends in a bare LF")
+                .detail("lines must end in CR LF"));
+        }
+        if bytes.len() >= bounds.head.0 {
+            return too_large(bounds.head.0);
+        }
+        seen = bytes.len();
+        bytes.reserve(READ_BYTES);
+        let read = if bytes.is_empty() {
+            match first_byte(stream, bytes, bounds.idle_timeout.0, gateway).await {
+                Some(read) => read,
+                None => return Ok(None),
+            }
+        } else {
+            let deadline = *deadline.get_or_insert_with(|| Instant::now() + bounds.head_timeout.0);
+            match timeout_at(deadline, stream.read_buf(bytes)).await {
+                Ok(read) => read,
+                Err(_) => {
+                    let text = format!("head incomplete after {}", bounds.head_timeout);
+                    return Err(Finding::new(Code::NormaliseHeadTimeout, text));
+                }
+            }
+        };
+        match read {
+            Ok(0) if !bytes.is_empty() => {
+                return Err(Finding::new(Code::NormaliseHeader, "connection ended within the head"));
+            }
+            Ok(0) | Err(_) => return Ok(None),
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Waits for a request on an idle connection. `None`: idle for too long, or drained.
+async fn first_byte(
+    stream: &mut Stream,
+    bytes: &mut BytesMut,
+    idle: Duration,
+    gateway: &Gateway,
+) -> Option<std::io::Result<usize>> {
+    let mut draining = gateway.draining.clone();
+    tokio::select! {
+        biased;
+        read = stream.read_buf(bytes) => Some(read),
+        () = tokio::time::sleep(idle) => None,
+        () = async {
+            // An error means that the sender is gone: the process ends.
+            let _ = draining.wait_for(|draining| *draining).await;
+            tokio::time::sleep(DRAIN_LINGER).await;
+        } => None,
+    }
+}
+
+/// Empty lines before a request line are skipped (RFC 9112 §2.2), two at most: some old clients end a body so.
+fn skip_empty_lines(bytes: &mut BytesMut) {
+    for _ in 0..2 {
+        if bytes.starts_with(b"\r\n") {
+            let _ = bytes.split_to(2);
+        }
+    }
+}
+
+fn too_large(bound: usize) -> Decision<Option<usize>> {
+    Err(Finding::new(Code::NormaliseHeadTooLarge, format!("head larger than {bound} bytes"))
+        .detail(format!("the request head is larger than {bound} bytes")))
+}
+
+/// Judges the head; splits what was read into this request and what follows it (pipelining).
+fn admit(
+    bytes: &mut BytesMut,
+    length: usize,
+    connection: &Arc<Connection>,
+    now: Now,
+) -> Decision<(Arrival, BytesMut, BytesMut)> {
+    let head = head::read(&bytes[..length])?;
+    let canonical = decide(Raw { method: head.method, target: head.target, host: head.host })?;
+    let raw_target = canonical.rewritten.then(|| Box::from(head.target));
+    // The framework's parser refuses bytes that we only encode: it gets the canonical line.
+    let line = canonical.rewritten.then(|| rewritten_line(&head, &canonical.target()));
+    let old_line = head.method.len() + 1 + head.target.len();
+    let end = match head.framing {
+        Framing::None => length,
+        Framing::Length(body) => {
+            let body = usize::try_from(body).unwrap_or(usize::MAX);
+            bytes.len().min(length.saturating_add(body))
+        }
+        Framing::Chunked => bytes.len(),
+    };
+    let mut request = bytes.split_to(end);
+    if let Some(mut line) = line {
+        line.extend_from_slice(&request[old_line..]);
+        request = line;
+    }
+    let rest = std::mem::take(bytes);
+    let arrival = Arrival { connection: connection.clone(), now, canonical: Some(canonical), raw_target };
+    Ok((arrival, request, rest))
+}
+
+fn rewritten_line(head: &head::Head<'_>, target: &str) -> BytesMut {
+    let mut line = BytesMut::with_capacity(READ_BYTES);
+    line.extend_from_slice(head.method);
+    line.extend_from_slice(b" ");
+    line.extend_from_slice(target.as_bytes());
+    line
+}
+
+/// Answers a request that never became one, and closes so that the client can read it.
+async fn refuse(mut stream: Stream, finding: Box<Finding>, connection: &Arc<Connection>, gateway: &Gateway) {
+    let arrival =
+        Arrival { connection: connection.clone(), now: Now::read(), canonical: None, raw_target: None };
+    let event = crate::pipeline::refused(&gateway.live.load(), &gateway.telemetry, &arrival, finding);
+    let reply = match event.decisive() {
+        Some(finding) => Reply::problem(finding, &event.trace.request_id()),
+        None => return,
+    };
+    gateway.telemetry.record(event);
+    let answer = async {
+        stream.write_all(&reply.into_bytes()).await?;
+        stream.flush().await?;
+        stream.shutdown().await?;
+        let mut read = 0;
+        let mut bytes = [0u8; 4096];
+        while read < LINGER_BYTES {
+            match stream.read(&mut bytes).await? {
+                0 => break,
+                count => read += count,
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    // The client may be gone; there is nobody left to tell.
+    let _ = tokio::time::timeout(LINGER, answer).await;
+}

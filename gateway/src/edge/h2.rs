@@ -1,0 +1,108 @@
+//! HTTP/2: the framework's codec, our accept loop. Streams share the connection's facts; each is one exchange.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pingora::apps::HttpServerApp;
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v2::server::{H2Accept, HttpSession, default_h2_options, handshake};
+use pingora::protocols::{Digest, Stream};
+use tokio::sync::Notify;
+
+use super::gateway::Gateway;
+use super::proxy::ARRIVAL;
+use crate::base::clock::Now;
+use crate::pipeline::exchange::{Arrival, Connection};
+
+/// Malformed streams on one connection before it is closed.
+const MALFORMED_STREAMS: usize = 32;
+
+/// Serves streams until the connection ends.
+pub(super) async fn serve(stream: Stream, connection: Arc<Connection>, gateway: &Arc<Gateway>) {
+    let digest = Arc::new(Digest {
+        ssl_digest: stream.get_ssl_digest(),
+        timing_digest: Vec::new(),
+        proxy_digest: None,
+        socket_digest: stream.get_socket_digest(),
+    });
+    let bounds = &connection.listener.bounds;
+    let mut options = default_h2_options();
+    options.max_concurrent_streams(bounds.http2_streams);
+    options.max_header_list_size(u32::try_from(bounds.head.0).unwrap_or(u32::MAX));
+    let preface = tokio::time::timeout(bounds.head_timeout.0, handshake(stream, Some(options)));
+    let Ok(Ok(mut h2)) = preface.await else { return };
+    let open = Arc::new(Open::default());
+    let mut draining = gateway.draining.clone();
+    let mut goaway = false;
+    let mut malformed = 0;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = draining.wait_for(|draining| *draining), if !goaway => {
+                h2.graceful_shutdown();
+                goaway = true;
+                continue;
+            }
+            accepted = HttpSession::from_h2_conn(&mut h2, digest.clone()) => accepted,
+            () = open.idle(bounds.idle_timeout.0) => return,
+        };
+        match accepted {
+            Ok(Some(H2Accept::Session(session))) => {
+                spawn(session, &connection, gateway, Guard::new(&open));
+            }
+            Ok(Some(H2Accept::Rejected)) => {
+                malformed += 1;
+                if malformed >= MALFORMED_STREAMS {
+                    return;
+                }
+            }
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+fn spawn(session: HttpSession, connection: &Arc<Connection>, gateway: &Arc<Gateway>, guard: Guard) {
+    let arrival =
+        Arrival { connection: connection.clone(), now: Now::read(), canonical: None, raw_target: None };
+    let gateway = gateway.clone();
+    tokio::spawn(async move {
+        let _guard = guard;
+        let session = ServerSession::new_http2(session);
+        let exchange = gateway.proxy.process_new_http(session, &gateway.draining);
+        ARRIVAL.scope(std::cell::Cell::new(Some(arrival)), exchange).await;
+    });
+}
+
+/// Open streams of a connection.
+#[derive(Default)]
+struct Open {
+    count: AtomicUsize,
+    none: Notify,
+}
+
+impl Open {
+    /// Resolves once no stream has been open for `time`. Any accepted stream cancels it: the loop asks anew.
+    async fn idle(&self, time: std::time::Duration) {
+        while self.count.load(Ordering::Acquire) != 0 {
+            self.none.notified().await;
+        }
+        tokio::time::sleep(time).await;
+    }
+}
+
+struct Guard(Arc<Open>);
+
+impl Guard {
+    fn new(open: &Arc<Open>) -> Guard {
+        open.count.fetch_add(1, Ordering::AcqRel);
+        Guard(open.clone())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.none.notify_one();
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! One listener: accept, count, PROXY protocol, TLS, then HTTP. Everything has a bound and a deadline.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use pingora::listeners::tls::Acceptor;
+use pingora::protocols::l4::stream::Stream as TransportStream;
+use pingora::protocols::{ALPN, GetSocketDigest, SocketDigest, Ssl, Stream};
+use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
+use std::os::fd::AsRawFd;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::gateway::Gateway;
+use super::stream::Gathered;
+use super::{h1, h2, proxy_protocol};
+use crate::base::bounds;
+use crate::base::net::any_contains;
+use crate::config::listener_plan::ListenerPlan;
+use crate::pipeline::exchange::Connection;
+
+/// Connections that the kernel queues until we accept them.
+const BACKLOG: u32 = 4096;
+/// Pause after accept fails for lack of descriptors or memory: the cure is that connections end.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Binds an address.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Accepts until `stop` turns true. The plan is read anew for each connection: a reload changes certificates and
+/// bounds without touching the socket.
+pub async fn accept(
+    name: Arc<str>,
+    listener: TcpListener,
+    gateway: Arc<Gateway>,
+    slots: Arc<Slots>,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, peer)) => admit(&name, socket, peer, &gateway, &slots),
+            Err(error) if is_resource(&error) => {
+                log::warn!(target: "yett::edge", "accept on `{name}`: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+            // The client gave up between its SYN and our accept.
+            Err(_) => {}
+        }
+    }
+}
+
+fn is_resource(error: &io::Error) -> bool {
+    const RESOURCES: [rustix::io::Errno; 4] = [
+        rustix::io::Errno::MFILE,
+        rustix::io::Errno::NFILE,
+        rustix::io::Errno::NOBUFS,
+        rustix::io::Errno::NOMEM,
+    ];
+    error.raw_os_error().is_some_and(|code| RESOURCES.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+fn admit(name: &Arc<str>, socket: TcpStream, peer: SocketAddr, gateway: &Arc<Gateway>, slots: &Arc<Slots>) {
+    let snapshot = gateway.live.load();
+    let Some(plan) = snapshot.listener(name) else { return };
+    let Some(slot) = slots.take(peer.ip(), plan) else {
+        gateway.telemetry.connection_refused(name);
+        return;
+    };
+    let gateway = gateway.clone();
+    let plan = plan.clone();
+    drop(snapshot);
+    tokio::spawn(async move {
+        let _slot = slot;
+        if let Err(error) = serve(socket, peer, plan, &gateway).await {
+            log::debug!(target: "yett::edge", "connection of {peer}: {error}");
+        }
+    });
+}
+
+async fn serve(
+    mut socket: TcpStream,
+    mut peer: SocketAddr,
+    plan: Arc<ListenerPlan>,
+    gateway: &Arc<Gateway>,
+) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    if plan.proxy_protocol {
+        if !any_contains(&plan.trusted_proxies, peer.ip()) {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "PROXY header from an untrusted peer"));
+        }
+        let header = timeout(bounds::HANDSHAKE_TIMEOUT, proxy_protocol::read(&mut socket));
+        if let Some(source) = header.await.map_err(io::Error::from)?? {
+            peer = source;
+        }
+    }
+    let transport = transport(socket, peer);
+    let Some(tls) = &plan.tls else {
+        let connection = Arc::new(Connection { peer, secure: false, tls_version: None, listener: plan });
+        h1::serve(Box::new(Gathered::new(Box::new(transport))), connection, gateway).await;
+        return Ok(());
+    };
+    let acceptor = Acceptor::from_server_config(tls.config.clone());
+    let handshake = timeout(bounds::HANDSHAKE_TIMEOUT, acceptor.tls_handshake(transport));
+    let stream = match handshake.await.map_err(io::Error::from)? {
+        Ok(stream) => stream,
+        Err(error) => {
+            gateway.telemetry.handshake_failed(&plan.name);
+            return Err(io::Error::other(error.to_string()));
+        }
+    };
+    let tls_version = stream.get_ssl().and_then(|tls| tls.version());
+    let speaks_h2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
+    let connection = Arc::new(Connection { peer, secure: true, tls_version, listener: plan });
+    let stream: Stream = Box::new(Gathered::new(Box::new(stream)));
+    match speaks_h2 {
+        true => h2::serve(stream, connection, gateway).await,
+        false => h1::serve(stream, connection, gateway).await,
+    }
+    Ok(())
+}
+
+fn transport(socket: TcpStream, peer: SocketAddr) -> TransportStream {
+    let digest = SocketDigest::from_raw_fd(socket.as_raw_fd());
+    // The framework would ask the kernel; behind a PROXY header that is the wrong address.
+    let _ = digest.peer_addr.set(Some(PingoraAddr::Inet(peer)));
+    let mut stream = TransportStream::from(socket);
+    stream.set_socket_digest(digest);
+    stream
+}
+
+/// Open connections: of a listener, and of one client address on it.
+#[derive(Debug, Default)]
+pub struct Slots {
+    open: AtomicUsize,
+    per_client: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// Gives its place back when dropped.
+#[derive(Debug)]
+pub struct Slot {
+    slots: Arc<Slots>,
+    counted: Option<IpAddr>,
+}
+
+impl Slots {
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// A place for one connection; `None` when the listener or the client has used all of its own. The map holds
+    /// one entry per client with an open connection, so the first bound bounds it too.
+    fn take(self: &Arc<Slots>, client: IpAddr, plan: &ListenerPlan) -> Option<Slot> {
+        let before = self.open.fetch_add(1, Ordering::Relaxed);
+        let mut slot = Slot { slots: self.clone(), counted: None };
+        if before >= plan.bounds.connections {
+            return None;
+        }
+        if plan.bounds.connections_per_client < plan.bounds.connections {
+            let client = crate::base::net::canonical_ip(client);
+            let mut per_client = self.per_client.lock();
+            let count = per_client.entry(client).or_default();
+            if *count >= plan.bounds.connections_per_client {
+                return None;
+            }
+            *count += 1;
+            drop(per_client);
+            slot.counted = Some(client);
+        }
+        Some(slot)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.slots.open.fetch_sub(1, Ordering::Relaxed);
+        let Some(client) = self.counted else { return };
+        let mut per_client = self.slots.per_client.lock();
+        if let Some(count) = per_client.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                per_client.remove(&client);
+            }
+        }
+    }
+}

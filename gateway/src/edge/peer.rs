@@ -1,0 +1,181 @@
+//! From the upstream stage's choice to the framework's peer, and back: what became of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
+
+use http::{Method, StatusCode};
+use parking_lot::RwLock;
+use pingora::proxy::Session;
+use pingora::tls::parse_x509_shim as parse_x509;
+use pingora::upstreams::peer::HttpPeer;
+use pingora::utils::tls::WrappedX509;
+use pingora::{Error, ErrorType, Result};
+
+use super::proxy::Context;
+use crate::base::bounds;
+use crate::base::clock::Now;
+use crate::base::code::Stage;
+use crate::base::event::UpstreamFacts;
+use crate::stages::upstream::{Peer, Tried, UpstreamTls};
+
+/// The attempts of one exchange.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    tried: Tried,
+    /// In flight until the exchange ends or another peer is chosen.
+    peer: Peer,
+    started: Instant,
+}
+
+/// Chooses a peer. The permit is asked for here: this is the only way to a service.
+pub(super) fn choose(context: &mut Context) -> Result<Box<HttpPeer>> {
+    let before = context.attempt.take();
+    let (mut tried, started) = match before {
+        Some(attempt) => (attempt.tried, attempt.started),
+        None => (Tried::new(), Instant::now()),
+    };
+    let exchange = context.exchange()?;
+    if exchange.permit().is_none() {
+        return Err(Error::explain(ErrorType::InternalError, "no permit"));
+    }
+    let Some(service) = exchange.route().and_then(|route| route.service.clone()) else {
+        return Err(Error::explain(ErrorType::InternalError, "route without service"));
+    };
+    let now = Now::read();
+    let picked = service.pick(&tried, now);
+    let peer = match exchange.ledger.demand(picked) {
+        Ok(peer) => peer,
+        Err(_refused) => return Err(Error::new(ErrorType::HTTPStatus(503))),
+    };
+    tried.add(&peer);
+    exchange.upstream = Some(UpstreamFacts {
+        service: service.name.clone(),
+        endpoint: Some(peer.address),
+        attempts: u32::try_from(tried.attempts()).unwrap_or(u32::MAX),
+        reused: false,
+        response: None,
+        status: None,
+    });
+    let target = Box::new(framework_peer(&peer));
+    context.attempt = Some(Attempt { tried, peer, started });
+    Ok(target)
+}
+
+/// A connection stands.
+pub(super) fn connected(context: &mut Context, reused: bool) {
+    if let Some(attempt) = &mut context.attempt {
+        attempt.peer.connected();
+    }
+    if let Ok(exchange) = context.exchange()
+        && let Some(facts) = &mut exchange.upstream
+    {
+        facts.reused = reused;
+    }
+}
+
+/// The service answered.
+pub(super) fn answered(context: &mut Context, status: StatusCode) {
+    let started = context.attempt.as_ref().map(|attempt| attempt.started);
+    let Ok(exchange) = context.exchange() else { return };
+    if let Some(facts) = &mut exchange.upstream {
+        facts.status = Some(status.as_u16());
+        facts.response = started.map(|started| started.elapsed());
+    }
+    exchange.ledger.lap(Stage::Upstream);
+}
+
+/// No connection: nothing was sent, so any method may be tried elsewhere.
+pub(super) fn refused(session: &Session, context: &mut Context, error: Box<Error>) -> Box<Error> {
+    if let Some(attempt) = &mut context.attempt {
+        attempt.peer.refused(Now::read());
+    }
+    retry_if(session, context, error, &Method::GET)
+}
+
+/// The connection broke. Only what may be done twice is done again, and only while the client has seen nothing.
+pub(super) fn broke(session: &Session, context: &mut Context, error: Box<Error>, reused: bool) -> Box<Error> {
+    let mut error = error;
+    let replayable = !session.as_downstream().retry_buffer_truncated();
+    let transport = matches!(
+        error.etype(),
+        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError | ErrorType::H2Error
+    );
+    error.retry.decide_reuse(reused);
+    if error.esource() != &pingora::ErrorSource::Upstream || !replayable || !transport {
+        error.set_retry(false);
+        return error;
+    }
+    let method = session.req_header().method.clone();
+    retry_if(session, context, error, &method)
+}
+
+fn retry_if(session: &Session, context: &mut Context, error: Box<Error>, method: &Method) -> Box<Error> {
+    let mut error = error;
+    let unseen = session.response_written().is_none();
+    let tried = context.attempt.as_ref().map(|attempt| &attempt.tried);
+    let allowed = unseen
+        && tried.is_some_and(|tried| {
+            let route = context.exchange.as_ref().and_then(|exchange| exchange.route());
+            let service = route.and_then(|route| route.service.as_ref());
+            service.is_some_and(|service| service.may_retry(method, tried, Now::read()))
+        });
+    error.set_retry(allowed);
+    error
+}
+
+/// Failures before a connection stands.
+pub(super) fn is_connect(etype: &ErrorType) -> bool {
+    use ErrorType::*;
+    matches!(
+        etype,
+        ConnectTimedout
+            | ConnectRefused
+            | ConnectNoRoute
+            | ConnectError
+            | BindError
+            | SocketError
+            | TLSHandshakeFailure
+            | TLSHandshakeTimedout
+            | InvalidCert
+            | HandshakeError
+    )
+}
+
+fn framework_peer(peer: &Peer) -> HttpPeer {
+    let name = peer.tls.as_ref().map(|tls| tls.server_name.clone()).unwrap_or_default();
+    let mut target = HttpPeer::new(peer.address, peer.tls.is_some(), name);
+    target.group_key = peer.group_key;
+    let options = &mut target.options;
+    options.connection_timeout = Some(peer.timeouts.connect);
+    options.total_connection_timeout = Some(peer.timeouts.connect * 2);
+    options.read_timeout = Some(peer.timeouts.response);
+    options.write_timeout = Some(peer.timeouts.response);
+    options.idle_timeout = Some(peer.timeouts.idle);
+    if peer.http2 {
+        options.set_http_version(2, 2);
+        options.max_h2_streams = bounds::UPSTREAM_HTTP2_STREAMS;
+    }
+    if let Some(tls) = &peer.tls
+        && tls.ca.is_some()
+    {
+        options.ca = Some(authorities(tls));
+    }
+    target
+}
+
+type Authorities = Arc<[WrappedX509]>;
+
+/// The framework's form of a service's authorities, made once per generation of them. Holds one entry per distinct
+/// `ca` file that was ever configured.
+fn authorities(tls: &UpstreamTls) -> Authorities {
+    static MADE: LazyLock<RwLock<HashMap<u64, Authorities>>> = LazyLock::new(RwLock::default);
+    if let Some(made) = MADE.read().get(&tls.generation) {
+        return made.clone();
+    }
+    let ca = tls.ca.as_deref().unwrap_or_default();
+    // The compiler of the configuration has parsed each of them: parsing again cannot fail.
+    let made: Authorities = ca.iter().map(|der| WrappedX509::new(der.clone(), parse_x509)).collect();
+    MADE.write().insert(tls.generation, made.clone());
+    made
+}

@@ -1,0 +1,309 @@
+//! The framework's hooks, each a few lines: what happens is decided in `pipeline` and `stages`, here it is carried out.
+
+use std::cell::Cell;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::protocols::Digest;
+use pingora::{Error, ErrorSource, ErrorType, Result};
+
+use super::body::Held;
+use super::peer::Attempt;
+use super::reply::Reply;
+use super::{fields, peer};
+use crate::base::code::Code;
+use crate::base::decision::Finding;
+use crate::base::event::Outcome;
+use crate::base::net::any_contains;
+use crate::config::live::Live;
+use crate::pipeline;
+use crate::pipeline::exchange::{Arrival, End, Exchange, Head};
+use crate::pipeline::mode::Refused;
+use crate::telemetry::Telemetry;
+use crate::telemetry::trace::Trace;
+
+tokio::task_local! {
+    /// Hands a request's arrival to [`ProxyHttp::new_ctx`], which takes no argument.
+    pub(super) static ARRIVAL: Cell<Option<Arrival>>;
+}
+
+/// The framework's view of us.
+pub struct Proxy {
+    live: Arc<Live>,
+    telemetry: Arc<Telemetry>,
+}
+
+/// State of one request between hooks.
+#[derive(Default)]
+pub struct Context {
+    arrival: Option<Arrival>,
+    /// `None` only until the first hook has run.
+    exchange: Option<Box<Exchange>>,
+    trace: Option<Trace>,
+    pub(super) held: Held,
+    pub(super) attempt: Option<Attempt>,
+}
+
+impl Context {
+    pub(super) fn exchange(&mut self) -> Result<&mut Exchange> {
+        // The first hook makes it; without it the request is not ours and must not go on.
+        self.exchange.as_deref_mut().ok_or_else(|| Error::new(ErrorType::InternalError))
+    }
+}
+
+impl Proxy {
+    pub(super) fn new(live: Arc<Live>, telemetry: Arc<Telemetry>) -> Proxy {
+        Proxy { live, telemetry }
+    }
+
+    /// Runs the pipeline for head and body. `Err`: refused, the ledger says why.
+    async fn decide(&self, session: &mut Session, context: &mut Context) -> Result<Result<(), Refused>> {
+        let exchange = context.exchange()?;
+        let decided = AssertUnwindSafe(pipeline::head(exchange, head(session))).catch_unwind().await;
+        match decided {
+            Ok(Ok(())) => {}
+            Ok(Err(refused)) => return Ok(Err(refused)),
+            Err(_panic) => return Ok(Err(self.panicked(exchange))),
+        }
+        if let Err(refused) = super::body::read(session, context).await? {
+            return Ok(Err(refused));
+        }
+        let exchange = context.exchange()?;
+        pipeline::permit(exchange);
+        Ok(Ok(()))
+    }
+
+    /// A stage panicked: a bug of ours must not let a request pass.
+    fn panicked(&self, exchange: &mut Exchange) -> Refused {
+        self.telemetry.panicked();
+        log::error!(target: "yett::edge", "a stage panicked; the request is refused");
+        exchange.ledger.refuse(Finding::new(Code::EdgePanic, "a stage panicked"))
+    }
+}
+
+/// The head as stages see it.
+pub(super) fn head(session: &Session) -> Head<'_> {
+    let header = session.req_header();
+    Head {
+        method: &header.method,
+        headers: &header.headers,
+        version: header.version,
+        target: header.raw_path(),
+        authority: header.uri.authority().map(http::uri::Authority::as_str),
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Proxy {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        let arrival = ARRIVAL.try_with(Cell::take).ok().flatten();
+        Context { arrival, ..Context::default() }
+    }
+
+    /// None: answers pass as the service made them.
+    fn init_downstream_modules(&self, _: &mut HttpModules) {}
+
+    async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> Result<()> {
+        let arrival = context.arrival.take().ok_or_else(|| Error::new(ErrorType::InternalError))?;
+        let headers = &session.req_header().headers;
+        let trusted = any_contains(&arrival.connection.listener.trace_trust, arrival.connection.peer.ip());
+        let trace = Trace::of(headers, trusted);
+        let exchange = Exchange::begin(self.live.load(), arrival, trace.context, headers);
+        context.trace = Some(trace);
+        context.exchange = Some(Box::new(exchange));
+        session.set_read_timeout(Some(crate::base::bounds::BODY_READ_TIMEOUT));
+        session.set_write_timeout(Some(crate::base::bounds::WRITE_TIMEOUT));
+        session.set_total_drain_timeout(Some(crate::base::bounds::DRAIN_TIMEOUT));
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
+        if let Err(Refused) = self.decide(session, context).await? {
+            refuse(session, context).await?;
+            return Ok(true);
+        }
+        let exchange = context.exchange()?;
+        let Some(respond) = exchange.route().and_then(|route| route.respond.clone()) else {
+            return Ok(false);
+        };
+        let reply = Reply::configured(&respond, &exchange.answer_fields);
+        let head_only = session.req_header().method == http::Method::HEAD;
+        reply.write(session, head_only).await?;
+        Ok(true)
+    }
+
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        context: &mut Context,
+    ) -> Result<()> {
+        // Waiting here would end an upgraded connection: the framework takes the empty body of the upgrade request
+        // for its end when it arrives late.
+        if session.is_upgrade_req() {
+            return Ok(());
+        }
+        super::body::forward(body, end, context)
+    }
+
+    async fn upstream_peer(&self, _: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
+        peer::choose(context)
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _: &mut Session,
+        reused: bool,
+        _: &HttpPeer,
+        _: std::os::unix::io::RawFd,
+        _: Option<&Digest>,
+        context: &mut Context,
+    ) -> Result<()> {
+        peer::connected(context, reused);
+        Ok(())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _: &mut Session,
+        request: &mut RequestHeader,
+        context: &mut Context,
+    ) -> Result<()> {
+        let trace = context.trace.take();
+        let exchange = context.exchange()?;
+        fields::to_upstream(request, exchange, trace.as_ref())?;
+        context.trace = trace;
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        _: &mut Session,
+        response: &mut ResponseHeader,
+        context: &mut Context,
+    ) -> Result<()> {
+        peer::answered(context, response.status);
+        fields::to_client(response, context.exchange()?)
+    }
+
+    fn fail_to_connect(
+        &self,
+        session: &mut Session,
+        _: &HttpPeer,
+        context: &mut Context,
+        error: Box<Error>,
+    ) -> Box<Error> {
+        peer::refused(session, context, error)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _: &HttpPeer,
+        session: &mut Session,
+        error: Box<Error>,
+        context: &mut Context,
+        reused: bool,
+    ) -> Box<Error> {
+        peer::broke(session, context, error, reused)
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Context) -> FailToProxy {
+        if session.response_written().is_none()
+            && let Some(exchange) = context.exchange.as_deref_mut()
+        {
+            if exchange.ledger.decisive().is_none() {
+                match failure(error) {
+                    Some(code) => {
+                        exchange.ledger.refuse(Finding::new(code, error_text(error)));
+                    }
+                    None => return FailToProxy { error_code: 0, can_reuse_downstream: false },
+                }
+            }
+            // The client may be gone by now; the event is made all the same.
+            let _ = refuse(session, context).await;
+        }
+        let status = session.response_written().map_or(0, |response| response.status.as_u16());
+        FailToProxy { error_code: status, can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
+        let Some(exchange) = context.exchange.take() else { return };
+        let end = End {
+            status: session.response_written().map_or(0, |response| response.status.as_u16()),
+            bytes_in: session.body_bytes_read() as u64,
+            bytes_out: session.body_bytes_sent() as u64,
+            failed: error.map(|error| outcome(error)),
+        };
+        self.telemetry.record(exchange.finish(Some(head(session)), end));
+    }
+
+    /// The event says it; a line per failed request would let clients fill the disk.
+    fn suppress_error_log(&self, _: &Session, _: &Context, _: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(&self, _: &Session, _: &Context, _: &Error, _: ProxyWarnLogContext) -> bool {
+        true
+    }
+}
+
+/// Answers with the decisive finding.
+async fn refuse(session: &mut Session, context: &mut Context) -> Result<()> {
+    let exchange = context.exchange()?;
+    let Some(finding) = exchange.ledger.decisive_finding() else { return Ok(()) };
+    let reply = Reply::problem(finding, &exchange.trace.request_id());
+    let head_only = session.req_header().method == http::Method::HEAD;
+    if !session.as_downstream_mut().is_body_done() {
+        // The rest of the body is not read, so nothing after it on this connection can be.
+        session.set_keepalive(None);
+    }
+    reply.write(session, head_only).await?;
+    if session.is_http2() && !session.as_downstream_mut().is_body_done() {
+        // A reset would overtake the answer: the client gets a moment to finish.
+        let drain = session.as_downstream_mut().drain_request_body();
+        let _ = tokio::time::timeout(Duration::from_secs(2), drain).await;
+    }
+    Ok(())
+}
+
+/// The finding that a failure of the service stands for; `None` when the client is gone.
+fn failure(error: &Error) -> Option<Code> {
+    use ErrorType::{ConnectTimedout, ReadTimedout, TLSHandshakeTimedout, WriteTimedout};
+    match (error.esource(), error.etype()) {
+        (ErrorSource::Downstream, ReadTimedout) => Some(Code::WafBodyTimeout),
+        (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader | ErrorType::InvalidChunk) => {
+            Some(Code::NormaliseFraming)
+        }
+        (ErrorSource::Downstream, _) => None,
+        (_, ConnectTimedout | ReadTimedout | WriteTimedout | TLSHandshakeTimedout) => {
+            Some(Code::UpstreamTimeout)
+        }
+        (ErrorSource::Upstream, etype) if peer::is_connect(etype) => Some(Code::UpstreamConnect),
+        (ErrorSource::Upstream, _) => Some(Code::UpstreamBroken),
+        _ => Some(Code::EdgePanic),
+    }
+}
+
+/// Type and cause, without what the client or the service sent.
+fn error_text(error: &Error) -> String {
+    format!("{}: {}", error.esource().as_str(), error.etype().as_str())
+}
+
+fn outcome(error: &Error) -> Outcome {
+    match error.esource() {
+        ErrorSource::Downstream => Outcome::ClientGone,
+        ErrorSource::Upstream => Outcome::UpstreamError,
+        _ => Outcome::Error,
+    }
+}

@@ -1,0 +1,80 @@
+//! The one place where a finding becomes an answer (RFC 9457).
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+use serde_json::{Map, Value, json};
+
+use crate::base::decision::Finding;
+
+/// An answer of our own.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// The problem answer of a finding. `request_id` lets a user report a refusal; it is all that he learns of it
+    /// beside title and detail.
+    pub fn problem(finding: &Finding, request_id: &str) -> Reply {
+        let mut headers = finding.headers.clone();
+        headers.push((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
+        headers.push((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        let body = Value::Object(members(finding, request_id)).to_string();
+        Reply { status: finding.code.status(), headers, body: Bytes::from(body) }
+    }
+
+    /// Writes the answer. The caller decides whether the connection lives on.
+    pub async fn write(self, session: &mut Session, head_only: bool) -> pingora::Result<()> {
+        let mut header = ResponseHeader::build(self.status, Some(self.headers.len() + 1))?;
+        for (name, value) in self.headers {
+            header.append_header(name, value)?;
+        }
+        header.insert_header(CONTENT_LENGTH, self.body.len())?;
+        let end = head_only || self.body.is_empty();
+        session.write_response_header(Box::new(header), end).await?;
+        if !end {
+            session.write_response_body(Some(self.body), true).await?;
+        }
+        Ok(())
+    }
+
+    /// The answer as HTTP/1.1 bytes, for requests that never became one. The connection closes after it.
+    pub fn into_bytes(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256 + self.body.len());
+        let reason = self.status.canonical_reason().unwrap_or("");
+        out.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", self.status.as_u16()).as_bytes());
+        for (name, value) in &self.headers {
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        let end = format!("content-length: {}\r\nconnection: close\r\n\r\n", self.body.len());
+        out.extend_from_slice(end.as_bytes());
+        out.extend_from_slice(&self.body);
+        out
+    }
+}
+
+fn members(finding: &Finding, request_id: &str) -> Map<String, Value> {
+    let mut members = Map::new();
+    let code = finding.code;
+    members.insert("type".into(), json!(format!("urn:yett:{}", code.as_str())));
+    members.insert("title".into(), json!(code.title()));
+    members.insert("status".into(), json!(code.status().as_u16()));
+    if !finding.detail.is_empty() {
+        members.insert("detail".into(), json!(finding.detail));
+    }
+    members.insert("code".into(), json!(code.as_str()));
+    members.insert("request_id".into(), json!(request_id));
+    for (name, value) in &finding.members {
+        // A stage may name a registered problem type of its own (rate limits have one).
+        members.insert((*name).into(), value.clone());
+    }
+    members
+}

@@ -1,0 +1,179 @@
+//! The order of the stages, readable top to bottom. Pure but for the two waits that are named: a shared limit and a
+//! key that is not at hand.
+//!
+//! ```text
+//! head:  normalise > screen > route > ratelimit (early) > identity > policy > ratelimit (late) > waf (head)
+//! body:  waf (body)
+//! permit: all of the above
+//! ```
+
+pub mod exchange;
+pub mod mode;
+pub mod permit;
+
+use std::sync::Arc;
+
+use crate::base::bounds;
+use crate::base::clock::Now;
+use crate::base::code::Stage;
+use crate::base::decision::Decision;
+use crate::base::identity::Identity;
+use crate::base::request::Request;
+use crate::config::snapshot::RoutePlan;
+use crate::stages::identity::decide::Outcome;
+use crate::stages::normalise::decide::{Raw, decide as normalise};
+use crate::stages::ratelimit::decide::{Checked, LimitSet};
+use crate::stages::ratelimit::key::Inputs;
+use crate::stages::ratelimit::verdict::Verdict;
+use crate::stages::waf::decide::Inspection;
+use crate::stages::{identity, policy, screen};
+use crate::state::tokens::TokenCache;
+
+use exchange::{Exchange, Head, Reading};
+use mode::{Ledger, Refused};
+use permit::Permit;
+
+/// Everything that can be decided from the head.
+pub async fn head(x: &mut Exchange, head: Head<'_>) -> Result<(), Refused> {
+    let now = x.started;
+    read(&mut x.reading, &mut x.ledger, head)?;
+    let request = x.reading.request(head);
+
+    let screened = screen::decide::decide(&x.snapshot.screen, &x.snapshot.state.standing, request.client.ip, now);
+    x.ledger.weigh(x.snapshot.screen.mode, screened)?;
+    x.ledger.lap(Stage::Screen);
+
+    let matched = x.ledger.demand(x.snapshot.table.decide(&request))?;
+    let snapshot = x.snapshot.clone();
+    let route = snapshot.route(matched.index);
+    x.matched = Some(matched);
+    x.ledger.demand(route.normalise.admit(&x.reading.canonical))?;
+    if let Some(plan) = &route.screen {
+        x.ledger.weigh(plan.mode, plan.decide(request.client.ip))?;
+    }
+    x.ledger.lap(Stage::Route);
+
+    limit(x, head, route, &route.limits.early, now).await?;
+    identify(x, head, route, now).await?;
+    let allowed = policy::decide::decide(&route.policy, x.identity.as_deref(), now);
+    x.ledger.weigh(route.auth_mode, allowed)?;
+    x.ledger.lap(Stage::Policy);
+    limit(x, head, route, &route.limits.late, now).await?;
+
+    inspect_head(x, head, route)
+}
+
+/// The inspected part of the body is complete.
+pub fn body(x: &mut Exchange) -> Result<(), Refused> {
+    let Some(inspection) = &mut x.inspection else { return Ok(()) };
+    let decision = inspection.body();
+    let weighed = x.ledger.weigh(inspection.mode(), decision).map(drop);
+    x.ledger.lap(Stage::Waf);
+    weighed
+}
+
+/// Every stage agreed.
+pub fn permit(x: &mut Exchange) {
+    if x.ledger.decisive().is_none() {
+        x.permit = Some(Permit::issue());
+    }
+}
+
+/// The canonical reading: made at the door for HTTP/1, here for HTTP/2.
+fn read(reading: &mut Reading, ledger: &mut Ledger, head: Head<'_>) -> Result<(), Refused> {
+    if reading.canonical.path.is_empty() {
+        let host = head.authority.map(str::as_bytes);
+        let host = host.or_else(|| head.headers.get(http::header::HOST).map(http::HeaderValue::as_bytes));
+        let raw = Raw { method: head.method.as_str().as_bytes(), target: head.target, host };
+        reading.canonical = ledger.demand(normalise(raw))?;
+        if reading.canonical.rewritten {
+            reading.raw_target = Some(head.target.into());
+        }
+    }
+    ledger.lap(Stage::Normalise);
+    Ok(())
+}
+
+async fn limit(
+    x: &mut Exchange,
+    head: Head<'_>,
+    route: &RoutePlan,
+    limits: &LimitSet,
+    now: Now,
+) -> Result<(), Refused> {
+    if limits.is_empty() || x.offline.is_some() {
+        return Ok(());
+    }
+    let verdict = match check(x, head, route, limits, now) {
+        Checked::Done(verdict) => verdict,
+        Checked::Wait(ticket) => ticket.settle().await,
+    };
+    let Verdict { refusal, monitored, facts, fields } = verdict;
+    x.limits.extend(facts);
+    x.answer_fields.extend(fields);
+    for finding in monitored {
+        x.ledger.note(finding);
+    }
+    let refused = refusal.map(|finding| x.ledger.refuse(finding));
+    x.ledger.lap(Stage::Ratelimit);
+    refused.map_or(Ok(()), Err)
+}
+
+fn check<'l>(
+    x: &Exchange,
+    head: Head<'_>,
+    route: &RoutePlan,
+    limits: &'l LimitSet,
+    now: Now,
+) -> Checked<'l> {
+    let path = x.reading.canonical.path.as_str();
+    let inputs = Inputs {
+        client_ip: x.reading.client.ip,
+        headers: head.headers,
+        route: &route.id,
+        path_param: &|name| x.matched.as_ref()?.param(path, name),
+        identity: x.identity.as_deref(),
+    };
+    limits.check(&inputs, now)
+}
+
+async fn identify(x: &mut Exchange, head: Head<'_>, route: &RoutePlan, now: Now) -> Result<(), Refused> {
+    let Some(plan) = &route.identity else { return Ok(()) };
+    let verified = match &x.offline {
+        Some(offline) => plan.assume(offline.token.as_ref(), now).map(|identity| (identity, false)),
+        None => {
+            let request = x.reading.request(head);
+            verify(plan, &request, &x.snapshot.state.tokens, now).await
+        }
+    };
+    if let Some((identity, cached)) = x.ledger.weigh(route.auth_mode, verified)? {
+        x.token_cached = identity.is_some().then_some(cached);
+        x.identity = identity;
+    }
+    x.ledger.lap(Stage::Identity);
+    Ok(())
+}
+
+async fn verify(
+    plan: &identity::plan::Plan,
+    request: &Request<'_>,
+    tokens: &TokenCache,
+    now: Now,
+) -> Decision<(Option<Arc<Identity>>, bool)> {
+    match plan.decide(request, tokens, now)? {
+        Outcome::Known { identity, cached } => Ok((identity, cached)),
+        Outcome::NeedsKeys(pending) => {
+            let identity = pending.settle(tokens, now, bounds::KEY_WAIT).await?;
+            Ok((Some(identity), false))
+        }
+    }
+}
+
+fn inspect_head(x: &mut Exchange, head: Head<'_>, route: &RoutePlan) -> Result<(), Refused> {
+    let Some(plan) = &route.waf else { return Ok(()) };
+    let (inspection, decision) = Inspection::head(plan, &x.reading.request(head));
+    x.inspection = Some(inspection);
+    let weighed = x.ledger.weigh(plan.mode, decision).map(drop);
+    x.ledger.lap(Stage::Waf);
+    weighed
+}
