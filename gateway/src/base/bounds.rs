@@ -33,3 +33,34 @@ pub const CONFIG_BYTES: usize = 32 * 1024 * 1024;
 pub const INSPECT_BYTES: usize = 16 * 1024 * 1024;
 /// Text of evidence in an event, bytes.
 pub const EVIDENCE_BYTES: usize = 256;
+/// Largest token, bytes. Prevents costly parsing of what is never a token.
+pub const TOKEN_BYTES: usize = 16 * 1024;
+/// Largest JOSE header of a token, bytes, encoded.
+pub const TOKEN_HEADER_BYTES: usize = 4 * 1024;
+/// Deepest nesting in a token's header and claims, and in key sets.
+pub const JSON_DEPTH: usize = 16;
+/// Longest `sub`, `kid`, `jti` and `client_id`, bytes.
+pub const TOKEN_NAME_BYTES: usize = 256;
+/// Largest forgiven clock difference (FAPI 2.0 §5.3.2.1: a token 60 s ahead should be refused).
+pub const TOKEN_SKEW: Duration = Duration::from_secs(60);
+/// Memory for verified tokens, bytes.
+pub const TOKEN_CACHE_BYTES: usize = 64 * 1024 * 1024;
+/// Largest key set or discovery document, bytes.
+pub const KEY_SET_BYTES: usize = 1024 * 1024;
+/// Most keys of one issuer.
+pub const KEY_SET_KEYS: usize = 100;
+/// Time to connect to an issuer.
+pub const KEY_FETCH_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time for one whole answer of an issuer.
+pub const KEY_FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Shortest time between two attempts that unknown `kid`s cause. Prevents floods from reaching the issuer.
+pub const KEY_FETCH_COOL_DOWN: Duration = Duration::from_secs(10);
+/// Longest time a request waits for a fetch of keys.
+pub const KEY_WAIT: Duration = Duration::from_secs(1);
+/// Longest time keys are used without a successful load; after it the issuer is unavailable. A key that its issuer
+/// withdrew while we could not hear it ends here.
+pub const KEY_STALE: Duration = Duration::from_secs(24 * 3600);
+/// How often key set files are read again.
+pub const KEY_FILE_POLL: Duration = Duration::from_secs(5);
+/// Longest value of an identity field that goes upstream, bytes. A longer one is left out.
+pub const FORWARD_VALUE_BYTES: usize = 4 * 1024;

@@ -6,6 +6,8 @@
 //! | [`decision`] | a stage's verdict and the finding it objects with |
 //! | [`request`] | the one canonical reading of a request |
 //! | [`identity`] | who is asking, once verified |
+//! | [`claims`] | paths into the claims of a token |
+//! | [`json`] | JSON that can be read in one way only |
 //! | [`event`] | the one record of one request |
 //! | [`compile`] | problems of a configuration, each with its place |
 //! | [`units`] | durations, sizes, rates and secrets as operators write them |
@@ -14,12 +16,14 @@
 //! | [`clock`] | time as a parameter |
 
 pub mod bounds;
+pub mod claims;
 pub mod clock;
 pub mod code;
 pub mod compile;
 pub mod decision;
 pub mod event;
 pub mod identity;
+pub mod json;
 pub mod net;
 pub mod request;
 pub mod units;

@@ -2,3 +2,5 @@
 //! keeps its state.
 
 pub mod certificates;
+pub mod keys;
+pub mod tokens;

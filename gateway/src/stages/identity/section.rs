@@ -20,7 +20,8 @@ pub struct IssuerSection {
     pub algorithms: Vec<Algorithm>,
     #[serde(default)]
     pub profile: Profile,
-    /// Paths of claims that hold roles, e.g. `realm_access.roles`.
+    /// Paths of claims that hold roles, e.g. `realm_access.roles`. A segment with dots is quoted:
+    /// `resource_access."orders.v1".roles`, `"https://example.com/roles"`.
     #[serde(default)]
     pub roles_from: Vec<String>,
     #[serde(default)]
@@ -74,8 +75,8 @@ pub struct MfaSection {
 pub struct ForwardSection {
     /// Field name -> claim path, e.g. `x-tenant: tenant`. The client's own fields of these names are removed.
     pub claims: std::collections::BTreeMap<String, String>,
-    /// Whether the client's token goes upstream.
-    pub authorization: ForwardAuthorization,
+    /// Whether the client's token goes upstream; absent: as `defaults.forward` says, else `keep`.
+    pub authorization: Option<ForwardAuthorization>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -28,6 +28,23 @@ pub struct AuthSection {
     pub mode: Option<Mode>,
 }
 
+impl AuthSection {
+    /// This section read over `defaults`: what it does not say, the defaults say.
+    #[must_use]
+    pub fn over(&self, defaults: &AuthSection) -> AuthSection {
+        AuthSection {
+            issuers: self.issuers.as_ref().or(defaults.issuers.as_ref()).cloned(),
+            scopes: self.scopes.as_ref().or(defaults.scopes.as_ref()).cloned(),
+            roles: self.roles.as_ref().or(defaults.roles.as_ref()).cloned(),
+            claims: self.claims.as_ref().or(defaults.claims.as_ref()).cloned(),
+            mfa: self.mfa.or(defaults.mfa),
+            max_age: self.max_age.or(defaults.max_age),
+            optional: self.optional.or(defaults.optional),
+            mode: self.mode.or(defaults.mode),
+        }
+    }
+}
+
 /// Roles, named by how they combine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
