@@ -4,3 +4,4 @@
 pub mod certificates;
 pub mod keys;
 pub mod tokens;
+pub mod counters;
