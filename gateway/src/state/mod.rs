@@ -1,2 +1,5 @@
 //! What outlives a snapshot, keyed by stable names: counters, key sets, health, bans. A reload that keeps a name
 //! keeps its state.
+
+pub mod endpoints;
+pub mod standing;
