@@ -5,3 +5,5 @@ pub mod certificates;
 pub mod keys;
 pub mod tokens;
 pub mod counters;
+pub mod endpoints;
+pub mod standing;

@@ -1,0 +1,74 @@
+//! Why a request belongs to a route, and why the others lost. Offline: it may look at every route.
+
+use std::ops::ControlFlow;
+
+use super::decide::unmet;
+use super::plan::RouteTable;
+use super::table::Leaf;
+use crate::base::request::Request;
+
+/// A route that came into question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Index of the route in the configuration.
+    pub index: u32,
+    pub verdict: Verdict,
+}
+
+/// What became of a candidate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The request belongs to it.
+    Wins,
+    /// Everything fits, a more specific route won.
+    LessSpecific,
+    /// Host and path fit, the method is none of these.
+    Method { allowed: String },
+    /// Host and path fit, this field is absent, repeated or has another value.
+    Header { name: String },
+    /// The path fits, the host does not.
+    Host { wanted: String },
+}
+
+impl RouteTable {
+    /// Every route whose host and path fit, most specific first; when there is none, the routes of other hosts
+    /// whose path fits.
+    pub fn explain(&self, request: &Request<'_>) -> Vec<Candidate> {
+        let mut candidates = Vec::new();
+        let mut won = false;
+        let _ = self.table.walk(request.host(), request.path(), &mut |leaf: &Leaf, _| {
+            let verdict = self.judge(leaf, request, won);
+            won |= verdict == Verdict::Wins;
+            candidates.push(Candidate { index: leaf.route, verdict });
+            ControlFlow::Continue(())
+        });
+        if candidates.is_empty() {
+            candidates = self.under_other_hosts(request);
+        }
+        candidates
+    }
+
+    fn judge(&self, leaf: &Leaf, request: &Request<'_>, won: bool) -> Verdict {
+        if let Some((name, _)) = unmet(self.table.conditions(leaf), request.headers) {
+            return Verdict::Header { name: name.to_string() };
+        }
+        if !leaf.methods.meets(self.methods.find(request.method)) {
+            return Verdict::Method { allowed: self.methods.allow(leaf.methods) };
+        }
+        if won { Verdict::LessSpecific } else { Verdict::Wins }
+    }
+
+    fn under_other_hosts(&self, request: &Request<'_>) -> Vec<Candidate> {
+        let fits = |leaf: &&Leaf| self.table.fit(leaf, request.path()).is_some();
+        self.table.leaves.iter().filter(fits).map(|leaf| self.other_host(leaf)).collect()
+    }
+
+    fn other_host(&self, leaf: &Leaf) -> Candidate {
+        let text = self.table.host_text(leaf);
+        let wanted = match leaf.host {
+            super::table::HostKind::Wildcard => format!("*.{text}"),
+            _ => text.to_owned(),
+        };
+        Candidate { index: leaf.route, verdict: Verdict::Host { wanted } }
+    }
+}
