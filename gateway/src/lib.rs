@@ -16,3 +16,4 @@ pub mod base;
 pub mod config;
 pub mod stages;
 pub mod state;
+pub mod telemetry;

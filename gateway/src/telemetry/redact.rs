@@ -1,0 +1,186 @@
+//! What must not leave the process, in whatever text it sits: tokens, keys, passwords. Used at writing time by
+//! every encoder; a text that was redacted says so.
+//!
+//! Two readings: by *name* (`access_token=...`) and by *shape* (a JWT is one wherever it stands). Both rather
+//! take too much than too little.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+/// Stands for what was taken out.
+pub const REDACTED: &str = "[redacted]";
+
+/// Words that make a name secret when they are part of it, whatever stands between its letters:
+/// `access_token`, `X-Amz-Security-Token`, `user[password]`, `apiKey`.
+const PARTS: [&str; 19] = [
+    "token",
+    "secret",
+    "passw",
+    "passphrase",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "signature",
+    "credential",
+    "session",
+    "jwt",
+    "otp",
+    "assertion",
+    "authorization",
+    "cookie",
+    "verifier",
+    "ticket",
+    "samlre",
+    "passcode",
+];
+
+/// Names that are secret as a whole; parts of other words are not. `code` is OAuth's authorization code.
+const WHOLE: [&str; 14] = [
+    "sig", "key", "code", "auth", "pass", "pwd", "pin", "sid", "psw", "nonce", "state", "hmac",
+    "mac", "bearer",
+];
+
+/// Longest name that is read; longer ones count as secret when they are not.
+const NAME_BYTES: usize = 256;
+
+/// Whether values of this name are secret. The name may be percent-encoded.
+pub fn is_secret_name(name: &str) -> bool {
+    if name.len() > NAME_BYTES {
+        return true;
+    }
+    let letters = letters_of(name);
+    let last = letters.rsplit(' ').next().unwrap_or("");
+    let joined: String = letters.split(' ').collect();
+    WHOLE.contains(&joined.as_str())
+        || WHOLE.contains(&last)
+        || PARTS.iter().any(|part| joined.contains(part))
+}
+
+/// A query with the values of secret names and secret shapes taken out; names stay.
+pub fn query(query: &str) -> Cow<'_, str> {
+    let is_secret = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| is_secret_name(name));
+    let separators = ['&', ';'];
+    if !query.split(separators).any(is_secret) {
+        return text(query);
+    }
+    let mut shown = String::with_capacity(query.len());
+    for pair in query.split_inclusive(separators) {
+        let (body, separator) = match pair.strip_suffix(separators) {
+            Some(body) => (body, &pair[body.len()..]),
+            None => (pair, ""),
+        };
+        match body.split_once('=') {
+            Some((name, _)) if is_secret_name(name) => {
+                shown.push_str(name);
+                shown.push('=');
+                shown.push_str(REDACTED);
+            }
+            _ => shown.push_str(body),
+        }
+        shown.push_str(separator);
+    }
+    Cow::Owned(text(&shown).into_owned())
+}
+
+/// A path: shapes, and the values of secret path parameters such as `;jsessionid=...` (RFC 3986 §3.3).
+pub fn path(path: &str) -> Cow<'_, str> {
+    if path.contains([';', '=']) { prose(path) } else { text(path) }
+}
+
+/// A text with everything taken out that has a secret's shape.
+pub fn text(text: &str) -> Cow<'_, str> {
+    static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&shapes()).ok());
+    match &*SHAPES {
+        Some(shapes) => shapes.replace_all(text, |found: &Captures<'_>| {
+            let kept = found.name("kept").map_or("", |kept| kept.as_str());
+            format!("{kept}{REDACTED}")
+        }),
+        // Unreachable while the tests pass; closed all the same.
+        None => Cow::Borrowed(REDACTED),
+    }
+}
+
+/// A free text such as evidence: shapes, and what follows a secret name and `=` or `:`.
+pub fn prose(prose: &str) -> Cow<'_, str> {
+    static PAIRS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let name = r#"(?P<name>[A-Za-z0-9_.\[\]-]{1,64})"#;
+        let sign = r#"(?P<sign>["'`]?[ \t]{0,2}(?:=|:|%3[aAdD])[ \t]{0,2})"#;
+        let value = r#"(?:"[^"]*"?|'[^']*'?|`[^`]*`?|[^ \t\r\n&,;"'`}]+)"#;
+        Regex::new(&format!("{name}{sign}{value}")).ok()
+    });
+    let Some(pairs) = &*PAIRS else { return Cow::Borrowed(REDACTED) };
+    let shaped = text(prose);
+    let pass = |found: &Captures<'_>| {
+        let (name, sign) = (&found["name"], &found["sign"]);
+        if is_secret_name(name) { format!("{name}{sign}{REDACTED}") } else { found[0].to_owned() }
+    };
+    match pairs.replace_all(&shaped, pass) {
+        Cow::Borrowed(_) => shaped,
+        Cow::Owned(redacted) => Cow::Owned(redacted),
+    }
+}
+
+/// A value that was found at `target`, e.g. `ARGS:password` or `REQUEST_HEADERS:authorization`.
+pub fn at<'t>(target: &str, value: &'t str) -> Cow<'t, str> {
+    let secret = target.split_once(':').is_some_and(|(_, name)| is_secret_name(name));
+    if secret { Cow::Borrowed(REDACTED) } else { prose(value) }
+}
+
+/// Lower-case words of a name, a space between them: `X-Amz_SecurityToken` is `x amz security token`.
+fn letters_of(name: &str) -> String {
+    let mut letters = String::with_capacity(name.len() + 8);
+    let mut was_lower = false;
+    let mut bytes = name.bytes();
+    while let Some(byte) = bytes.next() {
+        let byte = if byte == b'%' { decoded(&mut bytes) } else { byte };
+        if !byte.is_ascii_alphanumeric() {
+            if !letters.ends_with(' ') {
+                letters.push(' ');
+            }
+            was_lower = false;
+            continue;
+        }
+        if byte.is_ascii_uppercase() && was_lower {
+            letters.push(' ');
+        }
+        was_lower = byte.is_ascii_lowercase();
+        letters.push(char::from(byte.to_ascii_lowercase()));
+    }
+    letters.trim().to_owned()
+}
+
+/// The byte that two hexadecimal digits stand for, through any number of encodings (`%255F`).
+fn decoded(bytes: &mut std::str::Bytes<'_>) -> u8 {
+    loop {
+        let digit = |bytes: &mut std::str::Bytes<'_>| {
+            bytes.next().and_then(|digit| char::from(digit).to_digit(16))
+        };
+        let (Some(high), Some(low)) = (digit(bytes), digit(bytes)) else { return b' ' };
+        let byte = u8::try_from(high * 16 + low).unwrap_or(b' ');
+        if byte != b'%' {
+            return byte;
+        }
+    }
+}
+
+/// Shapes of secrets. `kept` stays: it tells what was there.
+fn shapes() -> String {
+    let dot = r"(?:\.|%(?:25)*2[eE])";
+    let space = r"(?:[ \t\r\n+:=]|%(?:25)*(?:20|09|3[aAdD]))";
+    [
+        // A JSON object in base64url, with the further parts of a JWS or JWE (RFC 7519, `{"` is `eyJ`).
+        format!(r"eyJ[A-Za-z0-9_-]{{6,}}(?:{dot}[A-Za-z0-9_-]*){{0,4}}"),
+        // Credentials of RFC 6750 and RFC 7617.
+        format!(r"(?P<kept>(?-u:\b)(?i-u:bearer|basic){space}{{1,3}})[A-Za-z0-9._~+/=%-]{{6,}}"),
+        // AWS key identifiers; tokens of GitHub, GitLab, Slack, Stripe, Google, npm, OpenAI.
+        r"(?-u:\b)A(?:KI|SI|RO|ID)A[0-9A-Z]{16}".into(),
+        r"(?-u:\b)gh[opsur]_[A-Za-z0-9]{20,}|(?-u:\b)github_pat_[A-Za-z0-9_]{20,}|(?-u:\b)glpat-[A-Za-z0-9_-]{16,}".into(),
+        r"(?-u:\b)xox[abeprs]-[A-Za-z0-9-]{10,}|(?-u:\b)[rsp]k_(?:live|test)_[A-Za-z0-9]{10,}".into(),
+        r"(?-u:\b)AIza[A-Za-z0-9_-]{30,}|(?-u:\b)ya29\.[A-Za-z0-9_-]{20,}|(?-u:\b)npm_[A-Za-z0-9]{30,}|(?-u:\b)sk-[A-Za-z0-9_-]{20,}".into(),
+        // A private key (RFC 7468), to its end or the end of the text.
+        r"(?s:-----BEGIN[A-Z0-9 +]{0,40}PRIVATE(?:[ +]|%20)KEY.*?(?:-----END[A-Z0-9 +]{0,40}-----|\z))".into(),
+    ]
+    .join("|")
+}
