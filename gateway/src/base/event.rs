@@ -173,6 +173,13 @@ pub struct TraceContext {
     pub sampled: bool,
 }
 
+impl TraceContext {
+    /// The trace id, 32 hexadecimal digits: what a user reports and an operator searches.
+    pub fn request_id(&self) -> String {
+        format!("{:032x}", self.trace_id)
+    }
+}
+
 /// Time spent in each stage, microseconds. Written in the order of the pipeline.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timings([u32; Stage::ALL.len()]);

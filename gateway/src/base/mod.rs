@@ -26,6 +26,7 @@ pub mod identity;
 pub mod json;
 pub mod net;
 pub mod request;
+pub mod subject;
 pub mod units;
 
 #[cfg(test)]

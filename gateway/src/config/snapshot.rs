@@ -2,18 +2,22 @@
 //! follows references and looks nothing up.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::document::{Document, RespondSection};
 use super::listener_plan::ListenerPlan;
 use crate::base::decision::Mode;
-use crate::stages::identity::forward::ForwardPlan;
+use crate::base::subject::SubjectHasher;
+use crate::stages::identity::IssuerPlan;
+use crate::stages::identity::forward::Forward;
 use crate::stages::ratelimit::plan::RouteLimits;
-use crate::stages::route::plan::RouteTable;
-use crate::stages::screen::plan::ScreenPlan;
-use crate::stages::upstream::plan::ServicePlan;
+use crate::stages::route::RouteTable;
+use crate::stages::screen::ScreenPlan;
+use crate::stages::upstream::ServicePlan;
 use crate::stages::{identity, normalise, policy, waf};
 use crate::state::State;
+use crate::state::counters::store::StoreTarget;
 
 /// One generation.
 #[derive(Debug)]
@@ -23,10 +27,27 @@ pub struct Snapshot {
     pub document: Document,
     pub state: Arc<State>,
     pub listeners: BTreeMap<Arc<str>, Arc<ListenerPlan>>,
+    pub admin: Option<AdminPlan>,
+    pub store: Option<StoreTarget>,
+    pub subjects: SubjectHasher,
+    pub issuers: Vec<Arc<IssuerPlan>>,
     pub screen: ScreenPlan,
     pub table: RouteTable,
     pub routes: Box<[RoutePlan]>,
     pub services: BTreeMap<String, Arc<ServicePlan>>,
+}
+
+/// The operators' own listener.
+#[derive(Clone)]
+pub struct AdminPlan {
+    pub bind: SocketAddr,
+    pub token: Arc<str>,
+}
+
+impl std::fmt::Debug for AdminPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdminPlan").field("bind", &self.bind).finish_non_exhaustive()
+    }
 }
 
 /// One route with everything that guards it.
@@ -39,11 +60,11 @@ pub struct RoutePlan {
     pub screen: Option<ScreenPlan>,
     pub limits: RouteLimits,
     /// `None` for a public route.
-    pub identity: Option<identity::plan::Plan>,
+    pub identity: Option<identity::Plan>,
     pub auth_mode: Mode,
-    pub policy: policy::plan::Plan,
+    pub policy: policy::Plan,
     pub waf: Option<Arc<waf::plan::Plan>>,
-    pub forward: ForwardPlan,
+    pub forward: Forward,
     /// Exactly one of `service` and `respond`.
     pub service: Option<Arc<ServicePlan>>,
     pub respond: Option<Arc<RespondSection>>,

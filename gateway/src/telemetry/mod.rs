@@ -25,7 +25,6 @@ pub mod process_log;
 mod queue;
 pub mod redact;
 mod sink;
-mod subject;
 pub mod trace;
 
 use std::sync::Arc;
@@ -37,7 +36,6 @@ pub use self::output::Target;
 use self::queue::QueueBounds;
 pub use self::sink::AccessLog;
 use self::sink::Sink;
-pub use self::subject::SubjectHasher;
 use crate::base::event::Event;
 
 #[cfg(test)]

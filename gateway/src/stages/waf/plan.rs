@@ -1,0 +1,303 @@
+//! Profiles and a route's changes of them -> what the engine runs. Each distinct rule set is compiled once and shared by
+//! all routes; a route adds bits, not rules.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use waf_rules::{Bounds, EngineMode, Exclusion, Profile, ProfileError, ProfileOptions, RuleSelector, Ruleset};
+
+use super::section::{ExceptSection, OverBound, WafChange, WafSection, WafUse};
+use crate::base::bounds;
+use crate::base::compile::{Compile, number};
+use crate::base::decision::Mode;
+
+/// The name that inspects nothing.
+const OFF: &str = "off";
+/// The name of the built-in rule set.
+const BUILTIN: &str = "builtin";
+/// An exception that ends within this many days is warned of.
+const WARN_DAYS: i64 = 14;
+
+/// What the rules do on a route.
+#[derive(Debug)]
+pub struct Plan {
+    /// Name of the profile.
+    pub name: Arc<str>,
+    pub mode: Mode,
+    pub profile: Profile,
+    /// Bytes of a body that are inspected; 0: none.
+    pub inspect: usize,
+    /// A larger body is refused.
+    pub reject: bool,
+    pub timeout: Duration,
+}
+
+/// A calendar day of UTC, counted from 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub i64);
+
+/// All profiles of a configuration.
+pub struct Profiles {
+    named: BTreeMap<String, Option<Base>>,
+    today: Day,
+    /// Routes with the same choices share one plan: ten thousand routes cost as much as one.
+    made: Mutex<HashMap<String, Option<Arc<Plan>>>>,
+}
+
+/// A profile before any route has changed it.
+struct Base {
+    ruleset: Ruleset,
+    section: WafSection,
+}
+
+impl Profiles {
+    /// Compiles `waf`; every problem of the rule files is reported at the profile that names them.
+    pub fn compile(sections: &BTreeMap<String, WafSection>, today: Day, cx: &mut Compile) -> Profiles {
+        let mut rulesets: HashMap<&[String], Option<Ruleset>> = HashMap::new();
+        let mut named = BTreeMap::new();
+        cx.within("waf", |cx| {
+            for (name, section) in sections {
+                let base = cx.within(name.clone(), |cx| {
+                    if name == OFF {
+                        cx.error(number::CONTRADICTION, "`off` is the profile that inspects nothing").at_key();
+                    }
+                    check(section, cx);
+                    let ruleset = rulesets
+                        .entry(&section.rules)
+                        .or_insert_with(|| cx.within("rules", |cx| load(&section.rules, cx)));
+                    ruleset.clone().map(|ruleset| Base { ruleset, section: section.clone() })
+                });
+                named.insert(name.clone(), base);
+            }
+        });
+        Profiles { named, today, made: Mutex::default() }
+    }
+
+    /// What a route runs; `None`: nothing, or there were problems. The current place is the route's `waf`.
+    pub fn for_route(&self, wanted: Option<&WafUse>, default: Option<&str>, cx: &mut Compile) -> Option<Arc<Plan>> {
+        let none = WafChange::default();
+        let (name, change, place) = match wanted {
+            None => (default?, &none, None),
+            Some(WafUse::Named(name)) => (name.as_str(), &none, Some("")),
+            Some(WafUse::Changed(change)) => match change.profile.as_deref().or(default) {
+                Some(name) => (name, change, Some("profile")),
+                None if change.mode == Some(Mode::Off) => return None,
+                None => {
+                    cx.error(number::UNKNOWN_PROFILE, "no profile is named, and `defaults.waf` names none");
+                    return None;
+                }
+            },
+        };
+        if name == OFF || change.mode == Some(Mode::Off) {
+            return None;
+        }
+        let Some(base) = self.named.get(name) else {
+            // What is wrong with the defaults is reported once, at the defaults.
+            match place {
+                Some("") => self.unknown(name, cx),
+                Some(step) if change.profile.is_some() => cx.within(step, |cx| self.unknown(name, cx)),
+                _ => {}
+            }
+            return None;
+        };
+        let base = base.as_ref()?;
+        let key = format!("{name}\n{change:?}");
+        if let Some(made) = self.made.lock().get(&key) {
+            return made.clone();
+        }
+        let plan = self.plan(name, base, change, cx).map(Arc::new);
+        self.made.lock().insert(key, plan.clone());
+        plan
+    }
+
+    /// Reports a default that does not exist; the current place is `defaults.waf`.
+    pub fn check_default(&self, default: Option<&str>, cx: &mut Compile) {
+        if let Some(name) = default.filter(|name| *name != OFF && !self.named.contains_key(*name)) {
+            self.unknown(name, cx);
+        }
+    }
+
+    fn unknown(&self, name: &str, cx: &mut Compile) {
+        let known = self.named.keys().map(String::as_str).chain([OFF]);
+        cx.unknown(number::UNKNOWN_PROFILE, "WAF profile", name, known);
+    }
+
+    fn plan(&self, name: &str, base: &Base, change: &WafChange, cx: &mut Compile) -> Option<Plan> {
+        let section = &base.section;
+        let mode = change.mode.unwrap_or(section.mode);
+        if mode == Mode::Off {
+            return None;
+        }
+        let blocking = change.paranoia.unwrap_or(section.paranoia);
+        let (exclusions, places) = self.exclusions(&change.except, cx);
+        let inspect = section.body.inspect.0.min(bounds::INSPECT_BYTES);
+        let options = ProfileOptions {
+            blocking_paranoia: blocking,
+            detection_paranoia: section.detection_paranoia.unwrap_or(blocking).max(blocking),
+            inbound_threshold: change.threshold.or(section.threshold),
+            engine: Some(match mode {
+                Mode::Enforce => EngineMode::On,
+                _ => EngineMode::DetectionOnly,
+            }),
+            exclusions,
+            bounds: Bounds {
+                body_bytes: inspect.max(1),
+                over: match section.body.over {
+                    OverBound::Reject => waf_rules::Over::Reject,
+                    OverBound::Partial => waf_rules::Over::Partial,
+                },
+                ..Bounds::default()
+            },
+            ..ProfileOptions::default()
+        };
+        match Profile::new(&base.ruleset, options) {
+            Ok(profile) => Some(Plan {
+                name: name.into(),
+                mode,
+                profile,
+                inspect,
+                reject: section.body.over == OverBound::Reject,
+                timeout: section.body.timeout.0,
+            }),
+            Err(errors) => {
+                errors.iter().for_each(|error| report(error, &places, cx));
+                None
+            }
+        }
+    }
+
+    /// Exceptions in force, and the index of each in the configuration.
+    fn exclusions(&self, except: &[ExceptSection], cx: &mut Compile) -> (Vec<Exclusion>, Vec<usize>) {
+        let mut exclusions = Vec::new();
+        let mut places = Vec::new();
+        for (index, section) in except.iter().enumerate() {
+            let in_force =
+                cx.within("except", |cx| cx.within(index, |cx| self.check_except(section, cx)));
+            if in_force {
+                let ids = section.rules.iter().copied().map(RuleSelector::Id);
+                let tags = section.tags.iter().cloned().map(RuleSelector::Tag);
+                let target = section.field.as_deref().map(|field| match field.strip_prefix("arg.") {
+                    Some(argument) => format!("ARGS:{argument}"),
+                    None => field.to_owned(),
+                });
+                exclusions.push(Exclusion { rules: ids.chain(tags).collect(), target });
+                places.push(index);
+            }
+        }
+        (exclusions, places)
+    }
+
+    /// Whether an exception holds today.
+    fn check_except(&self, section: &ExceptSection, cx: &mut Compile) -> bool {
+        if section.rules.is_empty() && section.tags.is_empty() {
+            cx.error(number::VALUE, "exception names neither rules nor tags");
+        }
+        if section.why.trim().is_empty() {
+            cx.within("why", |cx| _ = cx.error(number::VALUE, "the reason of an exception is empty"));
+        }
+        let Some(text) = &section.expires else { return true };
+        cx.within("expires", |cx| match Day::parse(text) {
+            None => {
+                cx.error(number::FORMAT, format!("`{text}` is not a day")).hint("YYYY-MM-DD");
+                false
+            }
+            Some(day) if day <= self.today => {
+                cx.warning(number::EXPIRED, format!("exception expired on {text} and no longer holds"));
+                false
+            }
+            Some(day) if day.0 - self.today.0 <= WARN_DAYS => {
+                let days = day.0 - self.today.0;
+                cx.warning(number::EXPIRING, format!("exception expires in {days} days, on {text}"));
+                true
+            }
+            Some(_) => true,
+        })
+    }
+}
+
+fn check(section: &WafSection, cx: &mut Compile) {
+    let detection = section.detection_paranoia.unwrap_or(section.paranoia);
+    if !(1..=4).contains(&section.paranoia) {
+        let text = format!("paranoia {}, allowed 1 to 4", section.paranoia);
+        cx.within("paranoia", |cx| _ = cx.error(number::RANGE, text));
+    }
+    if !(section.paranoia..=4).contains(&detection) {
+        let text = format!("detection_paranoia {detection}, allowed {} to 4", section.paranoia);
+        cx.within("detection_paranoia", |cx| _ = cx.error(number::RANGE, text));
+    }
+    if section.threshold == Some(0) {
+        cx.within("threshold", |cx| _ = cx.error(number::VALUE, "threshold 0 would refuse every request"));
+    }
+    if section.body.inspect.0 > bounds::INSPECT_BYTES {
+        let text = format!("inspect {}, bound {} bytes", section.body.inspect, bounds::INSPECT_BYTES);
+        cx.within("body", |cx| cx.within("inspect", |cx| _ = cx.error(number::VALUE, text)));
+    }
+}
+
+fn load(rules: &[String], cx: &mut Compile) -> Option<Ruleset> {
+    if rules.is_empty() {
+        cx.error(number::RULES, "no rules").hint("`builtin`, or paths of SecLang files");
+        return None;
+    }
+    let builder = rules.iter().fold(Ruleset::builder(), |builder, rule| match rule.as_str() {
+        BUILTIN => builder.builtin(),
+        path => builder.file(path),
+    });
+    match builder.build() {
+        Ok(ruleset) => Some(ruleset),
+        Err(errors) => {
+            cx.error(number::RULES, format!("rules cannot be compiled\n{errors}"));
+            None
+        }
+    }
+}
+
+fn report(error: &ProfileError, places: &[usize], cx: &mut Compile) {
+    let (ProfileError::UnknownRule { exclusion, .. } | ProfileError::Target { exclusion, .. }) = error else {
+        cx.within("paranoia", |cx| _ = cx.error(number::RANGE, error.to_string()));
+        return;
+    };
+    let text = error.to_string();
+    let text = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
+    cx.within("except", |cx| {
+        cx.within(places.get(*exclusion).copied().unwrap_or_default(), |cx| {
+            cx.error(number::RULES, text.to_owned());
+        });
+    });
+}
+
+impl Day {
+    /// The day of a time, seconds since the Unix epoch.
+    pub fn of(unix_s: u64) -> Day {
+        Day(i64::try_from(unix_s / 86_400).unwrap_or(i64::MAX))
+    }
+
+    /// `YYYY-MM-DD`, a day that exists.
+    pub fn parse(text: &str) -> Option<Day> {
+        let bytes = text.as_bytes();
+        let shape = bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-';
+        let digits = bytes.iter().enumerate().all(|(at, byte)| at == 4 || at == 7 || byte.is_ascii_digit());
+        if !shape || !digits {
+            return None;
+        }
+        let year: i64 = text[..4].parse().ok()?;
+        let month: i64 = text[5..7].parse().ok()?;
+        let day: i64 = text[8..].parse().ok()?;
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let lengths = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let length = lengths.get(usize::try_from(month - 1).ok()?)?;
+        (1..=*length).contains(&day).then(|| Day(days_from_civil(year, month, day)))
+    }
+}
+
+/// Days since 1970-01-01 of a Gregorian date; years begin in March so that the leap day is the last.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
