@@ -27,8 +27,18 @@ pub const REQUESTS_PER_CONNECTION: u32 = 1_000;
 pub const HTTP2_STREAMS: u32 = 100;
 /// Path segments that routing looks at.
 pub const PATH_SEGMENTS: usize = 64;
-/// Largest configuration file, bytes.
+/// Largest configuration, bytes of all its files together.
 pub const CONFIG_BYTES: usize = 32 * 1024 * 1024;
+/// Files of a configuration directory.
+pub const CONFIG_FILES: usize = 10_000;
+/// Folders in folders below a configuration directory. Prevents endless walks through symbolic links.
+pub const CONFIG_FOLDERS: usize = 16;
+/// Sections in sections. Prevents stack overflow in whatever walks the document.
+pub const CONFIG_DEPTH: usize = 64;
+/// Keys and values of one configuration file. Prevents memory many times the size of the file.
+pub const CONFIG_VALUES: usize = 4_000_000;
+/// Problems that one report holds.
+pub const CONFIG_PROBLEMS: usize = 1_000;
 /// Largest body that the gateway holds in memory for inspection, whatever the profile says.
 pub const INSPECT_BYTES: usize = 16 * 1024 * 1024;
 /// Text of evidence in an event, bytes.

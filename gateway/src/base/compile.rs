@@ -229,9 +229,12 @@ impl Problem {
 
 /// The candidate nearest to `word`, when it is near enough to be a slip of the hand.
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let slips = |candidate: &str| 1 + candidate.len().min(word.len()) / 4;
     candidates
+        // A slip changes at most four bytes: a word of a megabyte is told apart by its length alone.
+        .filter(|candidate| candidate.len().abs_diff(word.len()) <= 4 * slips(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 4)
+        .filter(|(distance, candidate)| *distance <= slips(candidate))
         .min()
         .map(|(_, candidate)| candidate)
 }

@@ -1,4 +1,25 @@
 //! What was written -> what runs. Start and reload are one path: read, parse, compile, test, swap.
+//!
+//! Reading, in its order: [`files`] (bytes), `yaml` (text -> [`tree`], each value with its place), `merge` (files of a
+//! directory -> one tree), `check` (against the schema, every problem at once), `decode` (-> [`document`]). [`load`]
+//! runs them; [`report`] prints what is wrong.
 
+mod check;
+mod decode;
 pub mod document;
+pub mod files;
 pub mod listener;
+pub mod load;
+mod merge;
+mod position;
+pub mod redact;
+pub mod report;
+mod scalar;
+pub mod schema;
+mod shape;
+pub mod source;
+pub mod tree;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
