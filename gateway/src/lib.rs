@@ -14,6 +14,8 @@
 
 pub mod base;
 pub mod config;
+pub mod edge;
+pub mod pipeline;
 pub mod stages;
 pub mod state;
 pub mod telemetry;

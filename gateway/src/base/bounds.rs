@@ -19,6 +19,12 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for the whole inspected body to arrive. Prevents slow-body attacks.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time that one write to a client may take: a client that does not read must not hold a service's answer.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time for reading the rest of a body that nobody wants, so that its connection can be kept.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Streams per HTTP/2 connection to a service.
+pub const UPSTREAM_HTTP2_STREAMS: usize = 100;
 /// Connections per listener.
 pub const CONNECTIONS: usize = 20_000;
 /// Requests per connection before it is closed: spreads load after a scale-out.

@@ -416,8 +416,17 @@ impl Names<'_> {
 }
 
 fn facts(identity: &identity::Plan) -> Vec<IssuerFacts<'_>> {
-    let facts = |issuer: &'_ Arc<identity::IssuerPlan>| -> IssuerFacts<'_> { issuer.policy_facts() };
-    identity.issuers.iter().map(facts).collect()
+    identity.issuers.iter().map(issuer_facts).collect()
+}
+
+/// What the policy stage may know of the identity stage's plan: stages do not know each other.
+fn issuer_facts(issuer: &Arc<identity::IssuerPlan>) -> IssuerFacts<'_> {
+    IssuerFacts {
+        name: &issuer.name,
+        acr_values: &issuer.any_acr,
+        maps_mfa: issuer.maps_mfa(),
+        skew_s: issuer.skew_s,
+    }
 }
 
 /// An id is a metric label and part of counter keys.

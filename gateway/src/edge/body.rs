@@ -20,7 +20,7 @@ use crate::base::decision::Finding;
 use crate::pipeline;
 use crate::pipeline::exchange::Exchange;
 use crate::pipeline::mode::Refused;
-use crate::stages::waf::decide::Appetite;
+use crate::stages::waf::decide::{Appetite, too_large};
 
 /// Size of the framework's replay buffer.
 const REPLAY_BYTES: usize = 64 * 1024;
@@ -197,11 +197,6 @@ fn unreadable(exchange: &mut Exchange, error: Box<Error>) -> Result<Result<(), R
             .detail("the request body is not framed as its header says"),
     };
     Ok(Err(exchange.ledger.refuse(finding)))
-}
-
-fn too_large(bound: usize) -> Box<Finding> {
-    Finding::new(Code::WafBodyTooLarge, format!("request body larger than {bound} bytes"))
-        .detail(format!("the request body is larger than {bound} bytes"))
 }
 
 fn too_slow(bound: Duration) -> Box<Finding> {

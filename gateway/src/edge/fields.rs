@@ -6,7 +6,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
 
 use crate::pipeline::exchange::Exchange;
-use crate::telemetry::trace::Trace;
+use crate::telemetry::trace::{self, Trace};
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -57,7 +57,11 @@ pub(super) fn to_upstream(request: &mut RequestHeader, exchange: &Exchange, trac
         }
     }
     if let Some(trace) = trace {
-        trace.write_to(request)?;
+        request.insert_header(trace::TRACEPARENT, trace::header_value(&trace.context))?;
+        match &trace.state {
+            Some(state) => request.insert_header(trace::TRACESTATE, state.clone())?,
+            None => _ = request.remove_header(&trace::TRACESTATE),
+        }
     }
     request.insert_header(X_REQUEST_ID.clone(), exchange.trace.request_id())?;
     request.insert_header(X_FORWARDED_FOR.clone(), reading.client.ip.to_string())?;

@@ -17,9 +17,11 @@ use super::reply::Reply;
 use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding};
-use crate::pipeline::exchange::{Arrival, Connection};
+use crate::pipeline;
+use crate::pipeline::exchange::{Arrival, Connection, End};
 use crate::stages::normalise::decide::{Raw, decide};
 use crate::stages::normalise::head::{self, Framing};
+use crate::telemetry::trace::Trace;
 
 /// Room for a head; most fit at once.
 const READ_BYTES: usize = 2 * 1024;
@@ -185,12 +187,12 @@ fn rewritten_line(head: &head::Head<'_>, target: &str) -> BytesMut {
 async fn refuse(mut stream: Stream, finding: Box<Finding>, connection: &Arc<Connection>, gateway: &Gateway) {
     let arrival =
         Arrival { connection: connection.clone(), now: Now::read(), canonical: None, raw_target: None };
-    let event = crate::pipeline::refused(&gateway.live.load(), &gateway.telemetry, &arrival, finding);
-    let reply = match event.decisive() {
-        Some(finding) => Reply::problem(finding, &event.trace.request_id()),
-        None => return,
-    };
-    gateway.telemetry.record(event);
+    let trace = Trace::of(&http::HeaderMap::new(), false);
+    let exchange = pipeline::refused(gateway.live.load(), arrival, trace.context, finding);
+    let Some(finding) = exchange.ledger.decisive_finding() else { return };
+    let reply = Reply::problem(finding, &trace.context.request_id());
+    let end = End { status: finding.code.status().as_u16(), ..End::default() };
+    gateway.telemetry.record(exchange.finish(None, end));
     let answer = async {
         stream.write_all(&reply.into_bytes()).await?;
         stream.flush().await?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -82,15 +82,14 @@ fn admit(name: &Arc<str>, socket: TcpStream, peer: SocketAddr, gateway: &Arc<Gat
     let snapshot = gateway.live.load();
     let Some(plan) = snapshot.listener(name) else { return };
     let Some(slot) = slots.take(peer.ip(), plan) else {
-        gateway.telemetry.connection_refused(name);
+        slots.refused.fetch_add(1, Ordering::Relaxed);
         return;
     };
     let gateway = gateway.clone();
     let plan = plan.clone();
     drop(snapshot);
     tokio::spawn(async move {
-        let _slot = slot;
-        if let Err(error) = serve(socket, peer, plan, &gateway).await {
+        if let Err(error) = serve(socket, peer, plan, &gateway, &slot.slots).await {
             log::debug!(target: "yett::edge", "connection of {peer}: {error}");
         }
     });
@@ -101,6 +100,7 @@ async fn serve(
     mut peer: SocketAddr,
     plan: Arc<ListenerPlan>,
     gateway: &Arc<Gateway>,
+    slots: &Slots,
 ) -> io::Result<()> {
     socket.set_nodelay(true)?;
     if plan.proxy_protocol {
@@ -123,7 +123,7 @@ async fn serve(
     let stream = match handshake.await.map_err(io::Error::from)? {
         Ok(stream) => stream,
         Err(error) => {
-            gateway.telemetry.handshake_failed(&plan.name);
+            slots.handshakes_failed.fetch_add(1, Ordering::Relaxed);
             return Err(io::Error::other(error.to_string()));
         }
     };
@@ -147,10 +147,12 @@ fn transport(socket: TcpStream, peer: SocketAddr) -> TransportStream {
     stream
 }
 
-/// Open connections: of a listener, and of one client address on it.
+/// Open connections: of a listener, and of one client address on it; and those that never came to be.
 #[derive(Debug, Default)]
 pub struct Slots {
     open: AtomicUsize,
+    refused: AtomicU64,
+    handshakes_failed: AtomicU64,
     per_client: Mutex<HashMap<IpAddr, usize>>,
 }
 
@@ -164,6 +166,16 @@ pub struct Slot {
 impl Slots {
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// Connections that found no place.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Connections whose TLS handshake failed.
+    pub fn handshakes_failed(&self) -> u64 {
+        self.handshakes_failed.load(Ordering::Relaxed)
     }
 
     /// A place for one connection; `None` when the listener or the client has used all of its own. The map holds

@@ -13,6 +13,7 @@ pub mod gateway;
 mod h1;
 mod h2;
 pub mod handover;
+pub mod server;
 pub mod listener;
 mod body;
 mod fields;
@@ -20,8 +21,4 @@ mod peer;
 mod proxy;
 mod proxy_protocol;
 mod reply;
-pub mod server;
 mod stream;
-
-#[cfg(test)]
-mod tests;

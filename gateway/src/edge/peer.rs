@@ -7,9 +7,8 @@ use std::time::Instant;
 use http::{Method, StatusCode};
 use parking_lot::RwLock;
 use pingora::proxy::Session;
-use pingora::tls::parse_x509_shim as parse_x509;
 use pingora::upstreams::peer::HttpPeer;
-use pingora::utils::tls::WrappedX509;
+use pingora::utils::tls::{WrappedX509, parse_x509};
 use pingora::{Error, ErrorType, Result};
 
 use super::proxy::Context;

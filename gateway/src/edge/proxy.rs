@@ -46,7 +46,7 @@ pub struct Proxy {
 pub struct Context {
     arrival: Option<Arrival>,
     /// `None` only until the first hook has run.
-    exchange: Option<Box<Exchange>>,
+    pub(super) exchange: Option<Box<Exchange>>,
     trace: Option<Trace>,
     pub(super) held: Held,
     pub(super) attempt: Option<Attempt>,
@@ -83,7 +83,7 @@ impl Proxy {
 
     /// A stage panicked: a bug of ours must not let a request pass.
     fn panicked(&self, exchange: &mut Exchange) -> Refused {
-        self.telemetry.panicked();
+        self.telemetry.metrics().panic_caught();
         log::error!(target: "yett::edge", "a stage panicked; the request is refused");
         exchange.ledger.refuse(Finding::new(Code::EdgePanic, "a stage panicked"))
     }
@@ -282,7 +282,7 @@ fn failure(error: &Error) -> Option<Code> {
     use ErrorType::{ConnectTimedout, ReadTimedout, TLSHandshakeTimedout, WriteTimedout};
     match (error.esource(), error.etype()) {
         (ErrorSource::Downstream, ReadTimedout) => Some(Code::WafBodyTimeout),
-        (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader | ErrorType::InvalidChunk) => {
+        (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader | ErrorType::Custom(_)) => {
             Some(Code::NormaliseFraming)
         }
         (ErrorSource::Downstream, _) => None,

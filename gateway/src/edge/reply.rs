@@ -8,6 +8,7 @@ use pingora::proxy::Session;
 use serde_json::{Map, Value, json};
 
 use crate::base::decision::Finding;
+use crate::config::document::RespondSection;
 
 /// An answer of our own.
 #[derive(Debug)]
@@ -26,6 +27,16 @@ impl Reply {
         headers.push((CACHE_CONTROL, HeaderValue::from_static("no-store")));
         let body = Value::Object(members(finding, request_id)).to_string();
         Reply { status: finding.code.status(), headers, body: Bytes::from(body) }
+    }
+
+    /// The answer that a route's configuration gives.
+    pub fn configured(respond: &RespondSection, fields: &[(HeaderName, HeaderValue)]) -> Reply {
+        let status = StatusCode::from_u16(respond.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut headers = fields.to_vec();
+        if let Ok(value) = HeaderValue::try_from(&respond.content_type) {
+            headers.push((CONTENT_TYPE, value));
+        }
+        Reply { status, headers, body: Bytes::copy_from_slice(respond.body.as_bytes()) }
     }
 
     /// Writes the answer. The caller decides whether the connection lives on.

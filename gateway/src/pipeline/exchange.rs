@@ -19,7 +19,7 @@ use crate::base::request::{Canonical, Request};
 use crate::config::listener_plan::ListenerPlan;
 use crate::config::snapshot::{RoutePlan, Snapshot};
 use crate::stages::normalise;
-use crate::stages::route::decide::Matched;
+use crate::stages::route::Matched;
 use crate::stages::waf::decide::Inspection;
 
 /// What all requests of a connection share.
@@ -151,7 +151,7 @@ impl Exchange {
     pub fn finish(mut self, head: Option<Head<'_>>, end: End) -> Box<Event> {
         let route = self.route().map(|route| RouteRef {
             id: route.id.clone(),
-            service: route.service.as_ref().map(|service| service.name().clone()),
+            service: route.service.as_ref().map(|service| service.name.clone()),
             slot: route.slot,
         });
         let outcome = match (self.ledger.decisive(), end.failed) {

@@ -10,17 +10,21 @@
 pub mod exchange;
 pub mod mode;
 pub mod permit;
+pub mod trial;
 
 use std::sync::Arc;
 
+use http::HeaderMap;
+
 use crate::base::bounds;
 use crate::base::clock::Now;
-use crate::base::code::Stage;
-use crate::base::decision::Decision;
+use crate::base::code::{Code, Stage};
+use crate::base::decision::{Decision, Finding};
 use crate::base::identity::Identity;
+use crate::base::event::TraceContext;
 use crate::base::request::Request;
-use crate::config::snapshot::RoutePlan;
-use crate::stages::identity::decide::Outcome;
+use crate::config::snapshot::{RoutePlan, Snapshot};
+use crate::stages::identity::Outcome;
 use crate::stages::normalise::decide::{Raw, decide as normalise};
 use crate::stages::ratelimit::decide::{Checked, LimitSet};
 use crate::stages::ratelimit::key::Inputs;
@@ -29,7 +33,7 @@ use crate::stages::waf::decide::Inspection;
 use crate::stages::{identity, policy, screen};
 use crate::state::tokens::TokenCache;
 
-use exchange::{Exchange, Head, Reading};
+use exchange::{Arrival, Exchange, Head, Offline, Reading};
 use mode::{Ledger, Refused};
 use permit::Permit;
 
@@ -39,7 +43,7 @@ pub async fn head(x: &mut Exchange, head: Head<'_>) -> Result<(), Refused> {
     read(&mut x.reading, &mut x.ledger, head)?;
     let request = x.reading.request(head);
 
-    let screened = screen::decide::decide(&x.snapshot.screen, &x.snapshot.state.standing, request.client.ip, now);
+    let screened = screen::decide(&x.snapshot.screen, &x.snapshot.state.standing, request.client.ip, now);
     x.ledger.weigh(x.snapshot.screen.mode, screened)?;
     x.ledger.lap(Stage::Screen);
 
@@ -55,7 +59,7 @@ pub async fn head(x: &mut Exchange, head: Head<'_>) -> Result<(), Refused> {
 
     limit(x, head, route, &route.limits.early, now).await?;
     identify(x, head, route, now).await?;
-    let allowed = policy::decide::decide(&route.policy, x.identity.as_deref(), now);
+    let allowed = policy::decide(&route.policy, x.identity.as_deref(), now);
     x.ledger.weigh(route.auth_mode, allowed)?;
     x.ledger.lap(Stage::Policy);
     limit(x, head, route, &route.limits.late, now).await?;
@@ -140,7 +144,7 @@ fn check<'l>(
 async fn identify(x: &mut Exchange, head: Head<'_>, route: &RoutePlan, now: Now) -> Result<(), Refused> {
     let Some(plan) = &route.identity else { return Ok(()) };
     let verified = match &x.offline {
-        Some(offline) => plan.assume(offline.token.as_ref(), now).map(|identity| (identity, false)),
+        Some(offline) => assume(plan, offline, now),
         None => {
             let request = x.reading.request(head);
             verify(plan, &request, &x.snapshot.state.tokens, now).await
@@ -154,8 +158,19 @@ async fn identify(x: &mut Exchange, head: Head<'_>, route: &RoutePlan, now: Now)
     Ok(())
 }
 
+/// Offline: the claims count as verified.
+fn assume(plan: &identity::Plan, offline: &Offline, now: Now) -> Decision<(Option<Arc<Identity>>, bool)> {
+    match &offline.token {
+        None => plan.anonymous().map(|_| (None, false)),
+        Some(claims) => match plan.assume(claims, now) {
+            Ok(identity) => Ok((Some(identity), false)),
+            Err(why) => Err(Finding::new(Code::IdentityClaims, why)),
+        },
+    }
+}
+
 async fn verify(
-    plan: &identity::plan::Plan,
+    plan: &identity::Plan,
     request: &Request<'_>,
     tokens: &TokenCache,
     now: Now,
@@ -176,4 +191,17 @@ fn inspect_head(x: &mut Exchange, head: Head<'_>, route: &RoutePlan) -> Result<(
     let weighed = x.ledger.weigh(plan.mode, decision).map(drop);
     x.ledger.lap(Stage::Waf);
     weighed
+}
+
+/// A request that never became one: its finding is all there is to say.
+pub fn refused(
+    snapshot: Arc<Snapshot>,
+    arrival: Arrival,
+    trace: TraceContext,
+    finding: Box<Finding>,
+) -> Exchange {
+    let mut exchange = Exchange::begin(snapshot, arrival, trace, &HeaderMap::new());
+    exchange.ledger.refuse(finding);
+    exchange.ledger.lap(Stage::Normalise);
+    exchange
 }

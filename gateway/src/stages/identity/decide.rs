@@ -59,7 +59,8 @@ impl Plan {
         self.verify(token, tokens, now)
     }
 
-    fn anonymous(&self) -> Decision<Outcome> {
+    /// A request without a token.
+    pub fn anonymous(&self) -> Decision<Outcome> {
         if self.optional {
             return Ok(Outcome::Known { identity: None, cached: false });
         }

@@ -150,6 +150,12 @@ impl Inspection {
     }
 }
 
+/// A body beyond the bound, where the profile rejects it.
+pub fn too_large(bound: usize) -> Box<Finding> {
+    Finding::new(Code::WafBodyTooLarge, format!("request body larger than {bound} bytes"))
+        .detail(format!("the request body is larger than {bound} bytes"))
+}
+
 /// The rules see the line that the client sent.
 fn request_line(transaction: &mut Transaction, request: &Request<'_>) {
     let protocol: &[u8] = match request.version {
