@@ -1,7 +1,8 @@
 //! JSON (RFC 8259) flattened to arguments: `{"a":[{"b":1}]}` is `json.a.0.b=1`.
 //!
 //! Reads bytes once, without a tree: duplicate keys are all kept, in order, so that whatever the
-//! application takes has been seen. An empty object or array is an empty argument, so that its key is seen too.
+//! application takes has been seen. An array and an empty object are an empty argument too, so that
+//! their keys are seen without an index behind them (CRS 934210).
 
 use super::{BodyError, Sink, go_on};
 use crate::bytes::hex_quad;
@@ -72,6 +73,9 @@ impl Parser<'_> {
             return self.leaf(b"");
         }
         self.levels.push(Level { path: self.path.len(), index });
+        if index.is_some() {
+            self.leaf(b"")?;
+        }
         if index.is_some() { self.element() } else { self.member() }
     }
 

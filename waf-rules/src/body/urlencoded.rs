@@ -19,12 +19,23 @@ pub(crate) fn parse(text: &[u8], sink: &mut dyn Sink) -> Result<bool, BodyError>
     Ok(valid)
 }
 
+/// A path with its escapes decoded; `+` is no blank there.
+pub(crate) fn decode_path(path: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(path.len());
+    decode_with(path, b'+', &mut out);
+    out
+}
+
 /// Appends the decoded text; false when an escape was invalid.
 fn decode(text: &[u8], out: &mut Vec<u8>) -> bool {
+    decode_with(text, b' ', out)
+}
+
+fn decode_with(text: &[u8], plus: u8, out: &mut Vec<u8>) -> bool {
     let (mut at, mut valid) = (0, true);
     while at < text.len() {
         match text[at] {
-            b'+' => out.push(b' '),
+            b'+' => out.push(plus),
             b'%' => match hex_pair(text, at + 1) {
                 Some(byte) => {
                     out.push(byte);

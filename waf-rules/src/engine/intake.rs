@@ -29,6 +29,8 @@ impl State {
         self.set_text(Store::RequestUri, uri);
         let question = memchr::memchr(b'?', uri);
         let path = &uri[..question.unwrap_or(uri.len())];
+        // Split first, then decoded once, `+` kept: rules without transformations rely on it (CRS 933151).
+        let path = &urlencoded::decode_path(path);
         self.set_text(Store::RequestFilename, path);
         let base = path.iter().rposition(|byte| matches!(byte, b'/' | b'\\')).map_or(0, |at| at + 1);
         self.set_text(Store::RequestBasename, &path[base..]);

@@ -10,8 +10,9 @@ use waf_rules::{Profile, Transaction};
 
 use crate::request::{Input, Request};
 
-/// Tests that pass. A ratchet: raise it when more do.
-const PASSING_FLOOR: usize = 0;
+/// Tests that pass; a ratchet. The four that do not ask what only an HTTP server decides: which of two
+/// framing headers it drops (920181-1), what it refuses (920430-5, 921140-1), what it merges (920620-1).
+const PASSING_FLOOR: usize = 5_020;
 
 #[derive(Debug, Deserialize)]
 struct File {

@@ -98,7 +98,7 @@ fn complete(method: &str, headers: &mut BTreeMap<String, String>, body: &mut Str
 
 /// Form data that nothing in it shows to be encoded is encoded.
 fn encode_form(body: &str) -> String {
-    if body.contains(['%', '+']) && body.as_bytes() != unescape(body) {
+    if unescape(body).is_none_or(|plain| plain != body.as_bytes()) {
         return body.to_owned();
     }
     let pairs = body.split('&').map(|pair| match pair.split_once('=') {
@@ -108,25 +108,22 @@ fn encode_form(body: &str) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-/// Go's `QueryUnescape`; a bad escape is an error there, which leaves the text alone.
-fn unescape(text: &str) -> Vec<u8> {
+/// Go's `QueryUnescape`; nothing for a bad escape.
+fn unescape(text: &str) -> Option<Vec<u8>> {
     let (bytes, mut out, mut at) = (text.as_bytes(), Vec::new(), 0);
     while at < bytes.len() {
         match bytes[at] {
             b'+' => out.push(b' '),
             b'%' => {
                 let digits = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
-                match digits.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-                    Some(byte) => out.push(byte),
-                    None => return bytes.to_vec(),
-                }
+                out.push(u8::from_str_radix(digits?, 16).ok()?);
                 at += 2;
             }
             byte => out.push(byte),
         }
         at += 1;
     }
-    out
+    Some(out)
 }
 
 fn escape(text: &str) -> String {

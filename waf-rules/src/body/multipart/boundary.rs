@@ -9,23 +9,32 @@ const BOUNDARY_BYTES_MAX: usize = 70;
 
 /// Takes the boundary out of a content type; there must be exactly one.
 pub(super) fn parse(content_type: &[u8], flags: &mut Flags) -> Result<Vec<u8>, BodyError> {
-    let lower = content_type.to_ascii_lowercase();
-    let mut found = memchr::memmem::find_iter(&lower, b"boundary");
-    let Some(at) = found.next() else { return malformed("content type has no boundary") };
+    let mut found = parameters(content_type).filter_map(boundary_parameter);
+    let Some((blanks, value)) = found.next() else { return malformed("content type has no boundary") };
     if found.next().is_some() {
         return malformed("content type has more than one boundary");
     }
-    if !lower[..at].trim_ascii_end().ends_with(b";") {
-        return malformed("boundary is not a parameter of the content type");
-    }
-    let rest = &content_type[at + "boundary".len()..];
-    let Some(equals) = memchr::memchr(b'=', rest) else { return malformed("boundary has no value") };
-    if !rest[..equals].iter().all(|byte| is_space(*byte)) {
-        return malformed("boundary has no value");
-    }
-    let value = &rest[equals + 1..];
-    flags.boundary_whitespace |= equals > 0 || value.first().is_some_and(|byte| is_space(*byte));
-    check(value_of(value.trim_ascii_start(), flags)?)
+    flags.boundary_whitespace |= blanks;
+    check(value_of(value, flags)?)
+}
+
+/// What stands between the semicolons outside quotes, the media type itself left out.
+fn parameters(content_type: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut quoted = false;
+    let parts = content_type.split(move |byte| {
+        quoted ^= *byte == b'"';
+        *byte == b';' && !quoted
+    });
+    parts.skip(1)
+}
+
+/// The value, if this is the boundary, and whether there are blanks around its `=`.
+fn boundary_parameter(parameter: &[u8]) -> Option<(bool, &[u8])> {
+    let equals = memchr::memchr(b'=', parameter)?;
+    let (name, value) = (parameter[..equals].trim_ascii_start(), &parameter[equals + 1..]);
+    let is_it = name.trim_ascii_end().eq_ignore_ascii_case(b"boundary");
+    let blanks = name.last().is_some_and(|byte| is_space(*byte)) || value.first().is_some_and(|byte| is_space(*byte));
+    is_it.then(|| (blanks, value.trim_ascii_start()))
 }
 
 fn value_of(value: &[u8], flags: &mut Flags) -> Result<Vec<u8>, BodyError> {
