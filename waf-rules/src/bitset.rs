@@ -29,10 +29,6 @@ impl BitSet {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(|word| *word == 0)
-    }
-
     pub(crate) fn clear(&mut self) {
         self.0.fill(0);
     }

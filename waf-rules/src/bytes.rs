@@ -48,10 +48,32 @@ impl ByteSet {
         (0..4).any(|word| self.0[word] & other.0[word] != 0)
     }
 
+    pub(crate) const fn complement(self) -> Self {
+        let a = self.0;
+        Self([!a[0], !a[1], !a[2], !a[3]])
+    }
+
+    /// The members, ascending.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u8> {
+        let words = self.0;
+        (0_u8..4).flat_map(move |word| {
+            let mut left = words[usize::from(word)];
+            std::iter::from_fn(move || {
+                let bit = u8::try_from(left.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
+                left &= left - 1;
+                Some(word << 6 | bit)
+            })
+        })
+    }
+
     pub(crate) fn len(&self) -> u32 {
         self.0.iter().map(|word| word.count_ones()).sum()
     }
 }
+
+/// ASCII letters, digits and the underscore.
+pub(crate) const WORD: ByteSet =
+    ByteSet::range(b'a', b'z').union(ByteSet::range(b'A', b'Z')).union(ByteSet::range(b'0', b'9')).with(b'_');
 
 /// The bytes that occur in `bytes`.
 pub(crate) fn present(bytes: &[u8]) -> ByteSet {

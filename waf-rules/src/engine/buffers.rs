@@ -78,10 +78,6 @@ impl Buffers {
         &self.arena[slot.start as usize..(slot.start + slot.len) as usize]
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.slots.len()
-    }
-
     pub(super) fn present(&self, buffer: Buffer) -> &ByteSet {
         &self.slots[buffer.index()].present
     }

@@ -38,6 +38,7 @@ impl Run<'_> {
     pub(super) fn phase(&mut self, phase: u8) {
         let program = self.program;
         let order = &program.phases[usize::from(phase - 1)];
+        self.state.candidates.forget_groups();
         let mut at = 0;
         while at < order.len() && !self.is_over(phase) {
             at = match self.rule(order[at]) {
@@ -45,6 +46,7 @@ impl Run<'_> {
                 Next::To(next) => next,
                 Next::End => return,
             };
+            self.check_budget();
         }
     }
 
@@ -84,6 +86,9 @@ impl Run<'_> {
             let value = Value { variable: unconditional(), key: Key::None, content: Content::Buffer(Buffer::EMPTY), count: false };
             self.matched(index, rule, at, link, value, last);
             return true;
+        }
+        if !self.is_candidate_link(link) {
+            return false;
         }
         let mut values = std::mem::take(&mut self.state.scratch.values);
         values.clear();
@@ -134,6 +139,10 @@ impl Run<'_> {
     #[allow(clippy::too_many_arguments, reason = "the place of one question: rule, link, value, buffer")]
     fn ask(&mut self, index: u32, rule: &Rule, at: usize, link: &Link, value: Value, input: Buffer, last: bool) -> bool {
         let operator = &self.program.operators[link.operator as usize];
+        if operator.is_gated() && !self.is_candidate(link.operator, input) {
+            // No question to ask: the operator does not match.
+            return link.negated && self.matched(index, rule, at, link, value, last);
+        }
         if !self.afford(operator, input) {
             return false;
         }
@@ -165,11 +174,14 @@ impl Run<'_> {
             return false;
         }
         budget.charge(ASK_COST + self.state.buffers.bytes(input).len() as u64 * operator.cost());
-        if budget.is_exhausted() {
+        true
+    }
+
+    fn check_budget(&mut self) {
+        if self.state.budget.is_exhausted() {
             self.state.exceed(Exceeded::Work);
             self.reject(Exceeded::Work);
         }
-        true
     }
 
     /// Interrupts because of a bound, where the profile says so.
@@ -203,7 +215,7 @@ impl Run<'_> {
     }
 
     /// A value matched: what `MATCHED_VAR` shows, the link's effects, and the record of the rule.
-    fn matched(&mut self, index: u32, rule: &Rule, at: usize, link: &Link, value: Value, last: bool) {
+    fn matched(&mut self, index: u32, rule: &Rule, at: usize, link: &Link, value: Value, last: bool) -> bool {
         self.state.matched.last = Some(value);
         self.state.matched.current.push(value);
         let before = self.total_score();
@@ -214,6 +226,7 @@ impl Run<'_> {
             let score = self.total_score() - before;
             self.record(rule, link, &value, score);
         }
+        true
     }
 
     fn finish_rule(&mut self, rule: &Rule) -> Next {

@@ -6,6 +6,7 @@
 
 mod buffers;
 mod budget;
+mod candidates;
 mod effects;
 mod eval;
 mod expand;

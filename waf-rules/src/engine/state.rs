@@ -2,6 +2,7 @@
 
 use super::buffers::{Buffer, Buffers};
 use super::budget::{Budget, Exceeded};
+use super::candidates::Candidates;
 use super::gather::Value;
 use super::outcome::{Interruption, Match};
 use super::stores::Stores;
@@ -19,6 +20,7 @@ pub(super) struct State {
     pub(super) stores: Stores,
     pub(super) tx: TxStore,
     pub(super) budget: Budget,
+    pub(super) candidates: Candidates,
     pub(super) control: Control,
     pub(super) matched: Matched,
     pub(super) record: Record,
@@ -72,7 +74,6 @@ pub(super) struct Scratch {
     pub(super) values: Vec<Value>,
     pub(super) captures: Captures,
     pub(super) argument: Vec<u8>,
-    pub(super) text: Vec<u8>,
 }
 
 impl State {
@@ -87,6 +88,7 @@ impl State {
             stores: Stores::new(),
             tx,
             budget: Budget::new(profile.bounds.work),
+            candidates: Candidates::new(program),
             control: Control::new(profile),
             matched: Matched::default(),
             record: Record::default(),

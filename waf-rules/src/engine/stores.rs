@@ -33,10 +33,6 @@ impl Stores {
         entries.push(Entry { key: Buffer::EMPTY, value });
     }
 
-    pub(super) fn clear(&mut self, store: Store) {
-        self.0[store as usize].clear();
-    }
-
     pub(super) fn scalar(&self, store: Store) -> Option<Buffer> {
         self.get(store).first().map(|entry| entry.value)
     }

@@ -31,6 +31,14 @@ impl Transaction {
         Self { profile, state, request_body_bytes: 0, response_body_bytes: 0 }
     }
 
+    /// A transaction that asks every operator about every value, without the prefilter. The verdict is
+    /// the same and takes many times as long: for tests that compare the two.
+    pub fn exhaustive(profile: Profile) -> Self {
+        let mut transaction = Self::new(profile);
+        transaction.state.candidates.set_exhaustive();
+        transaction
+    }
+
     /// Client and server address; `REMOTE_ADDR` should be the client behind trusted proxies.
     pub fn connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
         self.state.connection(client, client_port, server, server_port);

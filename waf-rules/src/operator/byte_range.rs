@@ -23,6 +23,10 @@ impl ByteRange {
         Ok(Self { allowed })
     }
 
+    pub(crate) fn allowed(&self) -> ByteSet {
+        self.allowed
+    }
+
     pub(super) fn outside(&self, input: &[u8]) -> bool {
         input.iter().any(|byte| !self.allowed.contains(*byte))
     }

@@ -134,6 +134,15 @@ impl Operator {
         }
     }
 
+    /// Something can be told about the values it matches without asking it.
+    pub(crate) fn is_gated(&self) -> bool {
+        match self {
+            Self::Text(test, argument) => test.needs_argument() && argument.constant().is_some(),
+            Self::Number(..) | Self::IpMatch(_) | Self::Always | Self::Never => false,
+            _ => true,
+        }
+    }
+
     /// How much dearer than a plain scan one byte is; weighs the budget.
     pub(crate) fn cost(&self) -> u64 {
         match self {

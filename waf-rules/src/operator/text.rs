@@ -27,6 +27,11 @@ impl TextTest {
         }
     }
 
+    /// Every value that matches holds the argument.
+    pub(crate) fn needs_argument(self) -> bool {
+        self != Self::Within
+    }
+
     pub(super) fn matches(self, input: &[u8], argument: &[u8]) -> bool {
         match self {
             Self::BeginsWith => input.starts_with(argument),

@@ -72,7 +72,7 @@ impl Assembly {
             Directive::UpdateActions { id, link, actions } => self.update_actions(id, link, actions)?,
             Directive::Setting { name, values } => self.settings.apply(name, &values)?,
             Directive::Ignored { name, why } => self.notices.push((span, format!("{name} has no effect: {why}"))),
-            Directive::ComponentSignature(_) | Directive::Include(_) => {}
+            Directive::ComponentSignature | Directive::Include(_) => {}
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::assemble::{Assembly, Draft, Item};
 use super::rule::RuleCompiler;
-use super::{Jump, PHASES, Program, Rule, ScoreSlots};
+use super::{Gates, Jump, PHASES, Program, Rule, ScoreSlots};
 use crate::action::Action;
 use crate::bytes::index;
 use crate::seclang::LexError;
@@ -35,7 +35,9 @@ pub(crate) fn compile(
     Program {
         rules,
         phases: order.phases,
+        gates: Gates::new(&parts.operators),
         operators: parts.operators,
+        groups: parts.groups,
         transforms: parts.transforms,
         tx: parts.tx,
         settings,

@@ -6,6 +6,8 @@
 
 mod assemble;
 mod compile;
+mod gates;
+mod groups;
 mod rule;
 pub(crate) mod settings;
 pub(crate) mod target;
@@ -13,6 +15,8 @@ pub(crate) mod transforms;
 
 pub(crate) use assemble::{Assembly, assemble};
 pub(crate) use compile::compile;
+pub(crate) use gates::Gates;
+pub(crate) use groups::Groups;
 pub(crate) use settings::Settings;
 pub(crate) use target::{Exclusion, Matcher, Target};
 pub(crate) use transforms::{Node, Transforms};
@@ -35,6 +39,8 @@ pub(crate) struct Program {
     /// Per phase (index 0 is phase 1), the rules in reading order.
     pub(crate) phases: [Vec<u32>; PHASES],
     pub(crate) operators: Vec<Operator>,
+    pub(crate) gates: Gates,
+    pub(crate) groups: Groups,
     pub(crate) transforms: Transforms,
     pub(crate) tx: TxNames,
     pub(crate) settings: Settings,
@@ -112,6 +118,8 @@ pub(crate) struct Link {
     pub(crate) unconditional: bool,
     pub(crate) capture: bool,
     pub(crate) multi_match: bool,
+    /// Where the operator must be a candidate for the link to match. Empty: it is always asked.
+    pub(crate) groups: Vec<u32>,
     /// Run once for every value that matches.
     pub(crate) effects: Vec<Effect>,
 }

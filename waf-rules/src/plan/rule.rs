@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::assemble::{Choice, Draft, DraftLink, phase};
 use super::compile::{ReadData, file_name};
-use super::{Disruptive, Effect, Exclusion, Jump, Link, Meta, Rule, Target, Transforms, TxName};
+use super::{Disruptive, Effect, Exclusion, Groups, Jump, Link, Meta, Node, Rule, Target, Transforms, TxName};
 use crate::action::{self, Action, Ctl, SetVar};
 use crate::bitset::BitSet;
 use crate::bytes::index;
@@ -22,6 +22,7 @@ use crate::tx::TxNames;
 pub(super) struct Parts {
     pub(super) operators: Vec<Operator>,
     pub(super) transforms: Transforms,
+    pub(super) groups: Groups,
     pub(super) tx: TxNames,
 }
 
@@ -158,12 +159,12 @@ impl<'a> RuleCompiler<'a> {
         let (targets, exclusions) = self.targets(link);
         let list = transform_list(draft.defaults.iter().chain(&link.actions));
         let steps = self.parts.transforms.intern(&list);
-        let steps = self.check(link.span, steps).unwrap_or_default();
+        let steps = self.check(link.span, steps).unwrap_or_else(|| vec![Node::ROOT]);
         let has = |wanted: fn(&Action) -> bool| link.actions.iter().any(|node| wanted(&node.action));
-        Link {
+        let mut compiled = Link {
             targets,
             exclusions,
-            transforms: steps.last().copied().unwrap_or(super::Node::ROOT),
+            transforms: steps.last().copied().unwrap_or(Node::ROOT),
             steps,
             operator: self.operator(link),
             operator_name: link.operator.as_ref().map_or("unconditionalMatch", |operator| operator.name),
@@ -171,8 +172,14 @@ impl<'a> RuleCompiler<'a> {
             unconditional: link.operator.is_none(),
             capture: has(|action| matches!(action, Action::Capture)),
             multi_match: has(|action| matches!(action, Action::MultiMatch)),
+            groups: Vec::new(),
             effects: link.actions.iter().filter_map(|node| self.effect(node)).collect(),
+        };
+        let gated = self.parts.operators[compiled.operator as usize].is_gated();
+        if gated && !compiled.negated && !compiled.multi_match && !compiled.unconditional {
+            compiled.groups = self.parts.groups.intern(&compiled.targets, compiled.transforms);
         }
+        compiled
     }
 
     /// What concerns the whole chain is written in its first rule.

@@ -18,7 +18,8 @@ pub(crate) enum Directive {
     Action(Vec<ActionNode>),
     DefaultAction(Vec<ActionNode>),
     Marker(String),
-    ComponentSignature(String),
+    /// Names a rule set in audit logs, which are the caller's: no effect.
+    ComponentSignature,
     Include(Word),
     Remove(RuleSet),
     UpdateTargets { rules: RuleSet, targets: Vec<Target> },
@@ -72,7 +73,6 @@ pub(crate) struct Operator {
     pub(crate) negated: bool,
     pub(crate) name: &'static str,
     pub(crate) argument: String,
-    pub(crate) span: Span,
     pub(crate) argument_span: Span,
 }
 

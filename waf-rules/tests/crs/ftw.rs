@@ -115,7 +115,7 @@ fn problem(profile: &Profile, stage: &Stage) -> Option<String> {
     if expected.is_silent() {
         return None;
     }
-    let tx = run(profile, &stage.input.request());
+    let tx = feed(Transaction::new(profile.clone()), &stage.input.request());
     let log: Vec<String> = tx.matches().iter().map(|found| found.log_line()).collect();
     let log = log.join("\n");
     let has = |id: &u32| tx.matches().iter().any(|found| found.rule_id == *id);
@@ -145,8 +145,7 @@ impl Log {
 }
 
 /// The whole life of a request, as a gateway in front of the reflecting backend sees it.
-pub fn run(profile: &Profile, request: &Request) -> Transaction {
-    let mut tx = Transaction::new(profile.clone());
+pub fn feed(mut tx: Transaction, request: &Request) -> Transaction {
     let address = |last| std::net::IpAddr::from([192, 0, 2, last]);
     tx.connection(address(7), 40_000, address(1), 80);
     tx.unique_id(b"regression-test");

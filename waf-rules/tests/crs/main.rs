@@ -6,6 +6,7 @@
 //! so and do nothing.
 
 mod ftw;
+mod prefilter;
 mod request;
 
 use std::path::PathBuf;

@@ -46,7 +46,7 @@ fn rule(name: &str, statement: &Statement, problems: &mut Problems<'_>) -> Optio
         }
         "SecMarker" => one(statement, problems, |word, _| Some(Directive::Marker(word.text.clone()))),
         "SecComponentSignature" => {
-            one(statement, problems, |word, _| Some(Directive::ComponentSignature(word.text.clone())))
+            one(statement, problems, |_, _| Some(Directive::ComponentSignature))
         }
         "Include" => one(statement, problems, |word, _| Some(Directive::Include(word.clone()))),
         "SecRuleRemoveById" => remove_by_id(statement, problems),

@@ -23,7 +23,6 @@ pub(super) fn parse(word: &Word, problems: &mut Problems<'_>) -> Option<Operator
         negated,
         name,
         argument: text[argument_at..].to_owned(),
-        span,
         argument_span: word.locate(argument_at, text.len()),
     })
 }
