@@ -1,0 +1,40 @@
+//! `severity`: the syslog levels, by name or number.
+
+/// How serious a match is. The order is from least to most severe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    Debug,
+    Info,
+    Notice,
+    Warning,
+    Error,
+    Critical,
+    Alert,
+    Emergency,
+}
+
+const NAMES: [(&str, Severity); 8] = [
+    ("EMERGENCY", Severity::Emergency),
+    ("ALERT", Severity::Alert),
+    ("CRITICAL", Severity::Critical),
+    ("ERROR", Severity::Error),
+    ("WARNING", Severity::Warning),
+    ("NOTICE", Severity::Notice),
+    ("INFO", Severity::Info),
+    ("DEBUG", Severity::Debug),
+];
+
+impl Severity {
+    /// Reads a level by name, in any case, or by its syslog number (0 is emergency).
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        if let Ok(number) = text.parse::<usize>() {
+            return NAMES.get(number).map(|(_, severity)| *severity);
+        }
+        NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, severity)| *severity)
+    }
+
+    /// The name as rules write it.
+    pub fn as_str(self) -> &'static str {
+        NAMES.iter().find(|(_, severity)| *severity == self).map_or("", |(name, _)| name)
+    }
+}

@@ -1,0 +1,42 @@
+//! Request bodies to named values. Parsers are push-style and bounded: they hand each field to a
+//! [`Sink`] as they meet it, so that what stands before an error is inspected all the same.
+
+pub(crate) mod json;
+pub(crate) mod media_type;
+pub(crate) mod multipart;
+pub(crate) mod urlencoded;
+pub(crate) mod xml;
+
+use std::ops::ControlFlow;
+
+/// Receives fields; breaks when a bound is reached.
+pub(crate) trait Sink {
+    /// One argument.
+    fn argument(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()>;
+}
+
+/// Why parsing ended early.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum BodyError {
+    /// The body is not what its media type says, or nests or splits too much: the reason.
+    Malformed(String),
+    /// The sink broke off.
+    Bound,
+}
+
+impl BodyError {
+    pub(crate) fn malformed(reason: impl Into<String>) -> Self {
+        Self::Malformed(reason.into())
+    }
+}
+
+/// Turns a sink's answer into an early return.
+pub(crate) fn go_on(flow: ControlFlow<()>) -> Result<(), BodyError> {
+    match flow {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(BodyError::Bound),
+    }
+}
+
+#[cfg(test)]
+mod tests;

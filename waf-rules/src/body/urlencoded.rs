@@ -1,0 +1,54 @@
+//! `application/x-www-form-urlencoded`, of a query or a body: `a=1&b=2`, split before decoding
+//! (CVE-2024-1019), `+` for a blank, escapes that are none kept as written.
+
+use super::{BodyError, Sink, go_on};
+use crate::bytes::hex_pair;
+
+/// Hands on every pair. `Ok(false)`: some escape was invalid.
+pub(crate) fn parse(text: &[u8], sink: &mut dyn Sink) -> Result<bool, BodyError> {
+    let mut valid = true;
+    let (mut name, mut value) = (Vec::new(), Vec::new());
+    for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let equals = memchr::memchr(b'=', pair);
+        name.clear();
+        value.clear();
+        valid &= decode(&pair[..equals.unwrap_or(pair.len())], &mut name);
+        valid &= decode(equals.map_or(b"", |at| &pair[at + 1..]), &mut value);
+        go_on(sink.argument(&name, &value))?;
+    }
+    Ok(valid)
+}
+
+/// A path with its escapes decoded; `+` is no blank there.
+pub(crate) fn decode_path(path: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(path.len());
+    decode_with(path, b'+', &mut out);
+    out
+}
+
+/// Appends the decoded text; false when an escape was invalid.
+fn decode(text: &[u8], out: &mut Vec<u8>) -> bool {
+    decode_with(text, b' ', out)
+}
+
+fn decode_with(text: &[u8], plus: u8, out: &mut Vec<u8>) -> bool {
+    let (mut at, mut valid) = (0, true);
+    while at < text.len() {
+        match text[at] {
+            b'+' => out.push(plus),
+            b'%' => match hex_pair(text, at + 1) {
+                Some(byte) => {
+                    out.push(byte);
+                    at += 2;
+                }
+                None => {
+                    out.push(b'%');
+                    valid = false;
+                }
+            },
+            byte => out.push(byte),
+        }
+        at += 1;
+    }
+    valid
+}

@@ -1,0 +1,113 @@
+//! XML bodies: all text as one value, every attribute value. No DTD is processed and no entity but
+//! the predefined and numeric ones is expanded, so there is nothing to fetch and nothing to blow up.
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+
+use super::BodyError;
+
+/// What a document holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Document {
+    /// Text and CDATA of all elements, in order; a document type declaration counts as text.
+    pub(crate) text: Vec<u8>,
+    pub(crate) attributes: Vec<Vec<u8>>,
+}
+
+/// Reads as far as the body is well-formed; what was read comes back with the error.
+pub(crate) fn parse(body: &[u8], depth: usize) -> (Document, Result<(), BodyError>) {
+    let mut document = Document::default();
+    let result = read(body, depth, &mut document);
+    (document, result)
+}
+
+fn read(body: &[u8], bound: usize, document: &mut Document) -> Result<(), BodyError> {
+    let mut reader = Reader::from_reader(body);
+    reader.config_mut().check_end_names = true;
+    let (mut depth, mut elements) = (0_usize, 0_usize);
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start)) => {
+                depth += 1;
+                elements += 1;
+                if depth > bound {
+                    return Err(BodyError::malformed(format!("XML nests deeper than {bound} levels")));
+                }
+                attributes(&start, document)?;
+            }
+            Ok(Event::Empty(start)) => {
+                elements += 1;
+                attributes(&start, document)?;
+            }
+            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Event::Text(text)) => document.text.extend_from_slice(text.as_bytes()),
+            Ok(Event::CData(text)) => document.text.extend_from_slice(text.as_bytes()),
+            Ok(Event::DocType(text)) => document.text.extend_from_slice(text.as_bytes()),
+            Ok(Event::GeneralRef(reference)) => push_reference(&reference, &mut document.text),
+            Ok(Event::Comment(_) | Event::Decl(_) | Event::PI(_)) => {}
+            Ok(Event::Eof) => break,
+            Err(error) => return Err(BodyError::malformed(format!("XML: {error}"))),
+        }
+    }
+    match (elements, depth) {
+        (0, _) => Err(BodyError::malformed("XML: no element")),
+        (_, 0) => Ok(()),
+        _ => Err(BodyError::malformed("XML: an element is not closed")),
+    }
+}
+
+fn attributes(start: &BytesStart<'_>, document: &mut Document) -> Result<(), BodyError> {
+    for attribute in start.attributes().with_checks(false) {
+        let attribute = attribute.map_err(|error| BodyError::malformed(format!("XML: {error}")))?;
+        let mut value = Vec::with_capacity(attribute.value.len());
+        unescape(attribute.value.as_bytes(), &mut value);
+        document.attributes.push(value);
+    }
+    Ok(())
+}
+
+/// A reference that is not known stays as written.
+fn push_reference(reference: &BytesRef<'_>, out: &mut Vec<u8>) {
+    match resolve(reference.as_bytes()) {
+        Some(character) => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        None => {
+            out.push(b'&');
+            out.extend_from_slice(reference.as_bytes());
+            out.push(b';');
+        }
+    }
+}
+
+fn unescape(value: &[u8], out: &mut Vec<u8>) {
+    let mut rest = value;
+    while let Some(at) = memchr::memchr(b'&', rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at + 1..];
+        let name = memchr::memchr(b';', rest).map(|end| &rest[..end]);
+        match name.and_then(|name| resolve(name).map(|character| (name, character))) {
+            Some((name, character)) => {
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = &rest[name.len() + 1..];
+            }
+            None => out.push(b'&'),
+        }
+    }
+    out.extend_from_slice(rest);
+}
+
+fn resolve(name: &[u8]) -> Option<char> {
+    let number = |digits: &[u8], radix| {
+        let digits = std::str::from_utf8(digits).ok()?;
+        u32::from_str_radix(digits, radix).ok().and_then(char::from_u32)
+    };
+    match name {
+        b"lt" => Some('<'),
+        b"gt" => Some('>'),
+        b"amp" => Some('&'),
+        b"quot" => Some('"'),
+        b"apos" => Some('\''),
+        [b'#', b'x' | b'X', digits @ ..] => number(digits, 16),
+        [b'#', digits @ ..] => number(digits, 10),
+        _ => None,
+    }
+}

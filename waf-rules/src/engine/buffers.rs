@@ -1,0 +1,144 @@
+//! Every byte string of a request, once: names, values and what transformations make of them.
+//!
+//! Equal contents have equal ids, so a value that comes twice, or that a transformation leaves
+//! alone, is transformed and scanned once.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+use super::budget::Budget;
+use crate::bytes::{ByteSet, index, present};
+use crate::plan::{Node, Transforms};
+
+/// A byte string of this request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Buffer(u32);
+
+impl Buffer {
+    /// The empty string.
+    pub(super) const EMPTY: Self = Self(0);
+
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    start: u32,
+    len: u32,
+    /// First of this buffer's entries in `memo`; `NONE` before the first transformation.
+    row: u32,
+    present: ByteSet,
+}
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Debug)]
+pub(super) struct Buffers {
+    arena: Vec<u8>,
+    slots: Vec<Slot>,
+    known: HashTable<u32>,
+    hasher: RandomState,
+    /// Results of transformation lists: one row of `nodes` entries a buffer that was transformed.
+    memo: Vec<u32>,
+    nodes: usize,
+    scratch: Vec<u8>,
+}
+
+impl Buffers {
+    pub(super) fn new(nodes: usize) -> Self {
+        let mut buffers = Self {
+            arena: Vec::with_capacity(8 * 1024),
+            slots: Vec::with_capacity(128),
+            known: HashTable::with_capacity(128),
+            hasher: RandomState::default(),
+            memo: Vec::new(),
+            nodes,
+            scratch: Vec::new(),
+        };
+        buffers.intern(b"");
+        buffers
+    }
+
+    pub(super) fn intern(&mut self, bytes: &[u8]) -> Buffer {
+        let hash = self.hasher.hash_one(bytes);
+        if let Some(found) = self.find(hash, bytes) {
+            return found;
+        }
+        let start = self.arena.len();
+        self.arena.extend_from_slice(bytes);
+        let slot = Slot { start: index(start), len: index(bytes.len()), row: NONE, present: present(bytes) };
+        self.insert(hash, slot)
+    }
+
+    pub(super) fn bytes(&self, buffer: Buffer) -> &[u8] {
+        let slot = &self.slots[buffer.index()];
+        &self.arena[slot.start as usize..(slot.start + slot.len) as usize]
+    }
+
+    pub(super) fn present(&self, buffer: Buffer) -> &ByteSet {
+        &self.slots[buffer.index()].present
+    }
+
+    /// The value after a transformation list.
+    pub(super) fn transformed(
+        &mut self,
+        value: Buffer,
+        node: Node,
+        transforms: &Transforms,
+        budget: &mut Budget,
+    ) -> Buffer {
+        if node == Node::ROOT {
+            return value;
+        }
+        let at = self.row(value) + node.0 as usize;
+        if self.memo[at] != NONE {
+            return Buffer(self.memo[at]);
+        }
+        let (parent, transform) = transforms.step(node);
+        let input = self.transformed(value, parent, transforms, budget);
+        let output = self.apply(input, transform, budget);
+        self.memo[at] = output.0;
+        output
+    }
+
+    fn apply(&mut self, input: Buffer, transform: crate::transform::Transform, budget: &mut Budget) -> Buffer {
+        if !self.present(input).intersects(transform.triggers()) && *transform.triggers() != ByteSet::ALL {
+            return input;
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        let bytes = self.bytes(input);
+        budget.charge(bytes.len() as u64);
+        transform.apply(bytes, &mut scratch);
+        let output = if scratch == bytes { input } else { self.intern(&scratch) };
+        self.scratch = scratch;
+        output
+    }
+
+    fn row(&mut self, value: Buffer) -> usize {
+        let slot = &mut self.slots[value.index()];
+        if slot.row == NONE {
+            slot.row = index(self.memo.len());
+            self.memo.resize(self.memo.len() + self.nodes, NONE);
+        }
+        slot.row as usize
+    }
+
+    fn find(&self, hash: u64, bytes: &[u8]) -> Option<Buffer> {
+        self.known.find(hash, |id| self.bytes(Buffer(*id)) == bytes).map(|id| Buffer(*id))
+    }
+
+    fn insert(&mut self, hash: u64, slot: Slot) -> Buffer {
+        let id = index(self.slots.len());
+        self.slots.push(slot);
+        let (arena, slots, hasher) = (&self.arena, &self.slots, &self.hasher);
+        self.known.insert_unique(hash, id, |id| {
+            let slot = &slots[*id as usize];
+            hasher.hash_one(&arena[slot.start as usize..(slot.start + slot.len) as usize])
+        });
+        Buffer(id)
+    }
+}

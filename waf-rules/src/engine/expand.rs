@@ -1,0 +1,75 @@
+//! Templates to bytes, with the transaction's present values.
+
+use super::eval::Run;
+use super::gather::{Content, Value};
+use super::tx_store::TxValue;
+use crate::bytes::atoi;
+use crate::plan::{Matcher, Rule, Target};
+use crate::seclang::ast::Selector;
+use crate::template::{Part, RuleField, Template};
+use crate::variable::Variable;
+
+/// Longest expansion, in bytes: a rule that appends to itself per value cannot grow without end.
+const EXPANSION_BYTES_MAX: usize = 64 * 1024;
+
+impl Run<'_> {
+    pub(super) fn expand(&mut self, template: &Template, rule: Option<&Rule>) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.expand_into(template, rule, &mut out);
+        out
+    }
+
+    pub(super) fn expand_into(&mut self, template: &Template, rule: Option<&Rule>, out: &mut Vec<u8>) {
+        for part in template.parts() {
+            match part {
+                Part::Text(text) => out.extend_from_slice(text),
+                Part::Tx(slot) => match self.state.tx.get(*slot) {
+                    Some(TxValue::Int(number)) => out.extend_from_slice(number.to_string().as_bytes()),
+                    Some(TxValue::Bytes(buffer)) => out.extend_from_slice(self.state.buffers.bytes(buffer)),
+                    None => {}
+                },
+                Part::Variable(variable, selector) => self.expand_variable(variable, selector.as_ref(), out),
+                Part::Rule(field) => rule.map_or((), |rule| push_field(rule, *field, out)),
+            }
+            out.truncate(EXPANSION_BYTES_MAX);
+        }
+    }
+
+    /// The number a template stands for, without a text in between where it is one variable.
+    pub(super) fn expand_number(&mut self, template: &Template) -> i64 {
+        match template.parts() {
+            [Part::Text(text)] => atoi(text),
+            [Part::Tx(slot)] => self.state.tx.get(*slot).map_or(0, |value| value.number(&self.state.buffers)),
+            _ => atoi(&self.expand(template, None)),
+        }
+    }
+
+    /// The first value of a collection under a name.
+    fn expand_variable(&mut self, variable: &'static Variable, selector: Option<&Selector>, out: &mut Vec<u8>) {
+        let matcher = match selector {
+            Some(Selector::Name(name) | Selector::Pattern(name)) => Matcher::Name(name.as_bytes().into()),
+            None => Matcher::All,
+        };
+        let target = Target { variable, matcher, count: false, slots: Box::default() };
+        let mut values: Vec<Value> = Vec::new();
+        self.gather_target(0, &target, &mut values);
+        let Some(first) = values.first() else { return };
+        match first.content {
+            Content::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Content::Buffer(buffer) => out.extend_from_slice(self.state.buffers.bytes(buffer)),
+        }
+    }
+}
+
+fn push_field(rule: &Rule, field: RuleField, out: &mut Vec<u8>) {
+    let meta = &rule.meta;
+    match field {
+        RuleField::Id => out.extend_from_slice(meta.id.to_string().as_bytes()),
+        RuleField::Message => out.extend_from_slice(meta.message_text.as_bytes()),
+        RuleField::Severity => out.extend_from_slice(meta.severity.map_or("", |level| level.as_str()).as_bytes()),
+        // The log data itself may hold `%{rule...}`: it is not expanded within itself.
+        RuleField::LogData => out.extend_from_slice(meta.logdata.constant().unwrap_or_default()),
+        RuleField::Revision => out.extend_from_slice(meta.revision.as_bytes()),
+        RuleField::Version => out.extend_from_slice(meta.version.as_bytes()),
+    }
+}

@@ -1,0 +1,208 @@
+//! The values of a link: its targets resolved, exclusions taken out, in target order.
+
+use super::buffers::Buffer;
+use super::eval::Run;
+use super::tx_store::TxValue;
+use crate::plan::{Link, Matcher, Target};
+use crate::tx::TxSlot;
+use crate::variable::{Kind, Store, Variable};
+
+/// One value to ask the operator about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Value {
+    pub(super) variable: &'static Variable,
+    pub(super) key: Key,
+    pub(super) content: Content,
+    /// The value is the number of entries.
+    pub(super) count: bool,
+}
+
+/// The name of an entry.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Key {
+    None,
+    Buffer(Buffer),
+    Slot(TxSlot),
+}
+
+/// Numbers are kept as numbers until something asks for their text.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Content {
+    Buffer(Buffer),
+    Int(i64),
+}
+
+impl Run<'_> {
+    /// Appends the values of every target of a link.
+    pub(super) fn gather(&mut self, rule: u32, link: &Link, values: &mut Vec<Value>) {
+        for target in &link.targets {
+            let start = values.len();
+            self.gather_target(rule, target, values);
+            self.exclude(rule, link, start, values);
+            if target.count {
+                let count = i64::try_from(values.len() - start).unwrap_or(i64::MAX);
+                values.truncate(start);
+                values.push(self.counted(target, count));
+            }
+        }
+    }
+
+    pub(super) fn gather_target(&mut self, rule: u32, target: &Target, values: &mut Vec<Value>) {
+        match target.variable.kind {
+            Kind::Values(stores) => self.gather_stores(target, stores, false, values),
+            Kind::Names(stores) => self.gather_stores(target, stores, true, values),
+            Kind::Tx => self.gather_tx(target, values),
+            Kind::MatchedVar => values.extend(self.state.matched.last.map(|last| Value { count: false, ..last })),
+            Kind::MatchedVarName => self.gather_matched_name(target.variable, values),
+            Kind::MatchedVars => self.gather_matched(target, values),
+            Kind::MatchedVarsNames => self.gather_matched_names(target, values),
+            Kind::Rule => self.gather_rule(rule, target, values),
+        }
+    }
+
+    fn gather_stores(&self, target: &Target, stores: &[Store], names: bool, values: &mut Vec<Value>) {
+        for store in stores {
+            for entry in self.state.stores.get(*store) {
+                if self.accepts(&target.matcher, entry.key) {
+                    let content = Content::Buffer(if names { entry.key } else { entry.value });
+                    values.push(Value {
+                        variable: target.variable,
+                        key: if target.variable.collection { Key::Buffer(entry.key) } else { Key::None },
+                        content,
+                        count: false,
+                    });
+                }
+            }
+        }
+    }
+
+    fn accepts(&self, matcher: &Matcher, key: Buffer) -> bool {
+        matches!(matcher, Matcher::All) || matcher.accepts(self.state.buffers.bytes(key))
+    }
+
+    fn gather_tx(&self, target: &Target, values: &mut Vec<Value>) {
+        if let Matcher::Slot(slot) = target.matcher {
+            values.extend(self.tx_value(target.variable, slot));
+            return;
+        }
+        values.extend(target.slots.iter().filter_map(|slot| self.tx_value(target.variable, *slot)));
+        for (name, value) in self.state.tx.dynamic() {
+            if self.accepts(&target.matcher, *name) {
+                values.push(Value {
+                    variable: target.variable,
+                    key: Key::Buffer(*name),
+                    content: (*value).into(),
+                    count: false,
+                });
+            }
+        }
+    }
+
+    fn tx_value(&self, variable: &'static Variable, slot: TxSlot) -> Option<Value> {
+        let content = self.state.tx.get(slot)?.into();
+        Some(Value { variable, key: Key::Slot(slot), content, count: false })
+    }
+
+    fn gather_matched(&self, target: &Target, values: &mut Vec<Value>) {
+        let matched = self.state.matched.previous.iter();
+        values.extend(matched.filter(|value| target.matcher.accepts(self.label(value).as_bytes())));
+    }
+
+    fn gather_matched_names(&mut self, target: &Target, values: &mut Vec<Value>) {
+        for at in 0..self.state.matched.previous.len() {
+            let value = self.state.matched.previous[at];
+            let label = self.label(&value);
+            if target.matcher.accepts(label.as_bytes()) {
+                let content = Content::Buffer(self.state.buffers.intern(label.as_bytes()));
+                values.push(Value { content, ..value });
+            }
+        }
+    }
+
+    fn gather_matched_name(&mut self, variable: &'static Variable, values: &mut Vec<Value>) {
+        if let Some(last) = self.state.matched.last {
+            let label = self.label(&last);
+            let content = Content::Buffer(self.state.buffers.intern(label.as_bytes()));
+            values.push(Value { variable, key: Key::None, content, count: false });
+        }
+    }
+
+    fn gather_rule(&mut self, rule: u32, target: &Target, values: &mut Vec<Value>) {
+        let meta = &self.program.rules[rule as usize].meta;
+        let id = meta.id.to_string();
+        let severity = meta.severity.map_or("", crate::Severity::as_str);
+        let fields = [
+            ("id", id.as_str()),
+            ("msg", meta.message_text.as_str()),
+            ("severity", severity),
+            ("rev", meta.revision.as_str()),
+            ("ver", meta.version.as_str()),
+        ];
+        for (name, text) in fields {
+            if target.matcher.accepts(name.as_bytes()) {
+                let key = Key::Buffer(self.state.buffers.intern(name.as_bytes()));
+                let content = Content::Buffer(self.state.buffers.intern(text.as_bytes()));
+                values.push(Value { variable: target.variable, key, content, count: false });
+            }
+        }
+    }
+
+    fn counted(&mut self, target: &Target, count: i64) -> Value {
+        let key = match &target.matcher {
+            Matcher::Name(name) => Key::Buffer(self.state.buffers.intern(name)),
+            Matcher::Slot(slot) => Key::Slot(*slot),
+            Matcher::All | Matcher::Pattern(_) => Key::None,
+        };
+        Value { variable: target.variable, key, content: Content::Int(count), count: true }
+    }
+
+    /// Takes out what the link, the profile and `ctl` actions exclude, from `start` on.
+    fn exclude(&self, rule: u32, link: &Link, start: usize, values: &mut Vec<Value>) {
+        let own = link.exclusions.iter();
+        let profile = self.profile.exclusions.iter().filter(|(rules, _)| rules.contains(rule)).flat_map(|(_, e)| e);
+        let removed = self.removed_targets(rule);
+        let exclusions: smallvec::SmallVec<[_; 8]> = own.chain(profile).chain(removed).collect();
+        if exclusions.is_empty() {
+            return;
+        }
+        let mut keep = start;
+        for at in start..values.len() {
+            let value = values[at];
+            let key = self.key_bytes(&value.key);
+            if !exclusions.iter().any(|exclusion| exclusion.covers(value.variable, key)) {
+                values[keep] = value;
+                keep += 1;
+            }
+        }
+        values.truncate(keep);
+    }
+
+    pub(super) fn key_bytes(&self, key: &Key) -> &[u8] {
+        match key {
+            Key::None => b"",
+            Key::Buffer(buffer) => self.state.buffers.bytes(*buffer),
+            Key::Slot(slot) => self.program.tx.name(*slot).as_bytes(),
+        }
+    }
+
+    /// `ARGS:q`, `&TX:x`, `REQUEST_FILENAME`.
+    pub(super) fn label(&self, value: &Value) -> String {
+        let count = if value.count { "&" } else { "" };
+        match value.key {
+            Key::None => format!("{count}{}", value.variable.name),
+            _ => {
+                let key = String::from_utf8_lossy(self.key_bytes(&value.key));
+                format!("{count}{}:{key}", value.variable.name)
+            }
+        }
+    }
+}
+
+impl From<TxValue> for Content {
+    fn from(value: TxValue) -> Self {
+        match value {
+            TxValue::Int(number) => Self::Int(number),
+            TxValue::Bytes(buffer) => Self::Buffer(buffer),
+        }
+    }
+}

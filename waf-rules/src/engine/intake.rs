@@ -1,0 +1,147 @@
+//! The request head to stores: line, target, headers, cookies, query arguments.
+
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+
+use super::budget::Exceeded;
+use super::state::State;
+use crate::action::BodyProcessor;
+use crate::body::{BodyError, Sink, media_type, urlencoded};
+use crate::bytes::is_space;
+use crate::variable::Store;
+
+impl State {
+    pub(super) fn connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
+        self.set_text(Store::RemoteAddr, client.to_canonical().to_string().as_bytes());
+        self.set_number(Store::RemotePort, usize::from(client_port));
+        self.set_text(Store::ServerAddr, server.to_canonical().to_string().as_bytes());
+        self.set_number(Store::ServerPort, usize::from(server_port));
+    }
+
+    /// The target is split as bytes, never through a URL type: `//host/x` is a path (CVE-2025-29914).
+    pub(super) fn request_line(&mut self, method: &[u8], target: &[u8], protocol: &[u8], arguments: usize) {
+        let line = [method, target, protocol].join(&b' ');
+        self.set_text(Store::RequestLine, &line);
+        self.set_text(Store::RequestMethod, method);
+        self.set_text(Store::RequestProtocol, protocol);
+        self.set_text(Store::RequestUriRaw, target);
+        let uri = without_authority(target);
+        self.set_text(Store::RequestUri, uri);
+        let question = memchr::memchr(b'?', uri);
+        let path = &uri[..question.unwrap_or(uri.len())];
+        // Split first, then decoded once, `+` kept: rules without transformations rely on it (CRS 933151).
+        let path = &urlencoded::decode_path(path);
+        self.set_text(Store::RequestFilename, path);
+        let base = path.iter().rposition(|byte| matches!(byte, b'/' | b'\\')).map_or(0, |at| at + 1);
+        self.set_text(Store::RequestBasename, &path[base..]);
+        let query = question.map_or(b"".as_slice(), |at| &uri[at + 1..]);
+        self.set_text(Store::QueryString, query);
+        self.urlencoded(Store::ArgsGet, query, arguments);
+    }
+
+    pub(super) fn header(&mut self, name: &[u8], value: &[u8]) {
+        self.add(Store::RequestHeaders, name, value);
+        if name.eq_ignore_ascii_case(b"cookie") {
+            self.cookies(value);
+        } else if name.eq_ignore_ascii_case(b"host") {
+            self.set_text(Store::ServerName, host_of(value));
+        }
+    }
+
+    /// The parser that the content type asks for, before any rule can choose another.
+    pub(super) fn choose_by_content_type(&mut self) {
+        let processor = self.content_type().and_then(|value| media_type::processor(&value));
+        match processor {
+            Some(processor) => self.choose_processor(processor),
+            None => self.set_text(Store::ReqbodyProcessor, b""),
+        }
+    }
+
+    pub(super) fn choose_processor(&mut self, processor: BodyProcessor) {
+        self.control.processor = Some(processor);
+        self.candidates.forget_groups();
+        self.set_text(Store::ReqbodyProcessor, processor.as_str().as_bytes());
+    }
+
+    /// The first `Content-Type`; a second one is rules' business (CVE-2023-38199).
+    pub(super) fn content_type(&self) -> Option<Vec<u8>> {
+        let headers = self.stores.get(Store::RequestHeaders).iter();
+        headers
+            .map(|entry| (self.buffers.bytes(entry.key), self.buffers.bytes(entry.value)))
+            .find(|(name, _)| name.eq_ignore_ascii_case(b"content-type"))
+            .map(|(_, value)| value.to_vec())
+    }
+
+    /// Sum of the lengths of all argument names and values.
+    pub(super) fn set_args_combined_size(&mut self) {
+        let entries = self.stores.get(Store::ArgsGet).iter().chain(self.stores.get(Store::ArgsPost));
+        let size = entries.map(|entry| self.buffers.bytes(entry.key).len() + self.buffers.bytes(entry.value).len());
+        let size = size.sum();
+        self.set_number(Store::ArgsCombinedSize, size);
+    }
+
+    pub(super) fn urlencoded(&mut self, store: Store, text: &[u8], bound: usize) {
+        let mut sink = ArgumentSink { state: self, store, bound };
+        match urlencoded::parse(text, &mut sink) {
+            Ok(true) => {}
+            Ok(false) => self.set_text(Store::UrlencodedError, b"1"),
+            Err(BodyError::Bound) => self.exceed(Exceeded::Arguments),
+            Err(BodyError::Malformed(_)) => {}
+        }
+    }
+
+    /// Version 0 cookies: split at `;`, nothing decoded, a value may be missing.
+    fn cookies(&mut self, value: &[u8]) {
+        for pair in value.split(|byte| *byte == b';') {
+            let start = pair.iter().position(|byte| !is_space(*byte)).unwrap_or(pair.len());
+            let pair = &pair[start..];
+            if pair.is_empty() {
+                continue;
+            }
+            let equals = memchr::memchr(b'=', pair);
+            let value = equals.map_or(b"".as_slice(), |at| &pair[at + 1..]);
+            self.add(Store::RequestCookies, &pair[..equals.unwrap_or(pair.len())], value);
+        }
+    }
+}
+
+/// Adds arguments to a store until query and body together reach the bound.
+pub(super) struct ArgumentSink<'a> {
+    pub(super) state: &'a mut State,
+    pub(super) store: Store,
+    pub(super) bound: usize,
+}
+
+impl Sink for ArgumentSink<'_> {
+    fn argument(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()> {
+        let stores = &self.state.stores;
+        if stores.get(Store::ArgsGet).len() + stores.get(Store::ArgsPost).len() >= self.bound {
+            return ControlFlow::Break(());
+        }
+        self.state.add(self.store, name, value);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Takes `scheme://authority` off an absolute target.
+fn without_authority(target: &[u8]) -> &[u8] {
+    let Some(colon) = memchr::memmem::find(target, b"://") else { return target };
+    let scheme = &target[..colon];
+    let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+    if !is_scheme {
+        return target;
+    }
+    let rest = &target[colon + 3..];
+    let path = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    &rest[path..]
+}
+
+/// The host without its port.
+fn host_of(value: &[u8]) -> &[u8] {
+    let end = match value.first() {
+        Some(b'[') => memchr::memchr(b']', value).map(|at| at + 1),
+        _ => memchr::memchr(b':', value),
+    };
+    &value[..end.unwrap_or(value.len())]
+}

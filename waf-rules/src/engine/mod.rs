@@ -1,0 +1,30 @@
+//! One request against the program.
+//!
+//! `transaction` is the caller's view; `intake` and `request_body` fill the stores; `eval` walks a
+//! phase, `gather` finds a link's values, `effects` and `expand` do what a match asks for. All that
+//! a request needs to remember is one [`State`]; the program is only read.
+
+mod buffers;
+mod budget;
+mod candidates;
+mod effects;
+mod eval;
+mod expand;
+mod gather;
+mod intake;
+mod outcome;
+mod record;
+mod request_body;
+mod response;
+mod score;
+mod state;
+mod stores;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod tx_store;
+
+pub use budget::Exceeded;
+pub use outcome::{Action, BodyBound, Interruption, Match, Outcome, Verdict};
+pub use score::Score;
+pub use transaction::Transaction;

@@ -1,0 +1,54 @@
+//! Matches as the caller will read them.
+
+use super::eval::Run;
+use super::gather::Value;
+use super::outcome::Match;
+use crate::plan::{Link, Rule};
+use crate::template::Template;
+
+/// Longest matched value kept, in bytes.
+const MATCHED_BYTES_MAX: usize = 256;
+/// Longest message or log data, in bytes.
+const TEXT_BYTES_MAX: usize = 1_024;
+
+impl Run<'_> {
+    pub(super) fn record(&mut self, rule: &Rule, link: &Link, value: &Value, score: i64) {
+        if self.state.record.matches.len() >= self.profile.bounds.matches {
+            self.state.record.dropped += 1;
+            return;
+        }
+        let content = self.buffer(value.content);
+        let mut matched = self.state.buffers.bytes(content).to_vec();
+        matched.truncate(MATCHED_BYTES_MAX);
+        let record = Match {
+            rule_id: rule.meta.id,
+            phase: rule.meta.phase,
+            severity: rule.meta.severity,
+            message: self.log_text(&rule.meta.message, rule),
+            data: self.log_text(&rule.meta.logdata, rule),
+            tags: rule.meta.tags.clone(),
+            target: self.label(value),
+            matched,
+            score,
+            audit: rule.audit,
+            operator: format!("{}{}", if link.negated { "!@" } else { "@" }, link.operator_name),
+            file: rule.meta.file.clone(),
+            line: rule.meta.line,
+            version: rule.meta.version.clone(),
+        };
+        self.state.record.matches.push(record);
+    }
+
+    /// Sum of all anomaly scores, to tell what one match adds.
+    pub(super) fn total_score(&self) -> i64 {
+        let slots = &self.program.scores;
+        let levels = slots.inbound.iter().chain(&slots.outbound).filter_map(|slot| self.state.tx.get(*slot));
+        levels.map(|value| value.number(&self.state.buffers)).sum()
+    }
+
+    fn log_text(&mut self, template: &Template, rule: &Rule) -> String {
+        let mut text = self.expand(template, Some(rule));
+        text.truncate(TEXT_BYTES_MAX);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}

@@ -1,0 +1,37 @@
+//! The response to stores.
+
+use super::state::State;
+use crate::body::media_type;
+use crate::plan::Settings;
+use crate::variable::Store;
+
+/// Inspected when the rules name no types: ModSecurity's default.
+const MIME_TYPES: [&str; 3] = ["text/plain", "text/html", "text/xml"];
+
+impl State {
+    pub(super) fn response_line(&mut self, status: u16, protocol: &[u8]) {
+        self.set_number(Store::ResponseStatus, usize::from(status));
+        self.set_text(Store::ResponseProtocol, protocol);
+        let line = [protocol, status.to_string().as_bytes()].join(&b' ');
+        self.set_text(Store::StatusLine, &line);
+    }
+
+    pub(super) fn response_header(&mut self, name: &[u8], value: &[u8]) {
+        self.add(Store::ResponseHeaders, name, value);
+        if name.eq_ignore_ascii_case(b"content-type") {
+            self.set_text(Store::ResponseContentType, value);
+        } else if name.eq_ignore_ascii_case(b"content-length") {
+            self.set_text(Store::ResponseContentLength, value);
+        }
+    }
+
+    /// The body is of a type that the rules want to see; types compare in any case (CVE-2026-73856).
+    pub(super) fn wants_response_body(&self, settings: &Settings) -> bool {
+        let essence = media_type::essence(self.text(Store::ResponseContentType));
+        let listed = match &settings.response_mime_types {
+            Some(types) => types.iter().any(|known| *known == essence),
+            None => MIME_TYPES.contains(&essence.as_str()),
+        };
+        self.control.response_body && listed
+    }
+}

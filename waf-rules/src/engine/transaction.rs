@@ -1,0 +1,249 @@
+//! One request and its response, as the caller feeds them in.
+
+use std::net::IpAddr;
+
+use super::budget::Exceeded;
+use super::eval::Run;
+use super::outcome::{BodyBound, Interruption, Match, Outcome, Verdict};
+use super::score::Score;
+use super::state::State;
+use crate::action::AuditEngine;
+use crate::plan::settings::Over;
+use crate::profile::Profile;
+use crate::variable::Store;
+use crate::{EngineMode, RuleInfo};
+
+/// One request against a profile. Feed it in order: connection, line, headers, [`head`](Self::head), body chunks,
+/// [`body`](Self::body), the response likewise, [`finish`](Self::finish). It is owned and `Send`.
+///
+/// Nothing it is fed makes it panic or grow past the profile's [`Bounds`](crate::Bounds).
+#[derive(Debug)]
+pub struct Transaction {
+    profile: Profile,
+    state: Box<State>,
+    request_body_bytes: usize,
+    response_body_bytes: usize,
+}
+
+impl Transaction {
+    pub fn new(profile: Profile) -> Self {
+        let state = Box::new(State::new(profile.inner()));
+        Self { profile, state, request_body_bytes: 0, response_body_bytes: 0 }
+    }
+
+    /// A transaction that asks every operator about every value, without the prefilter. The verdict is
+    /// the same and takes many times as long: for tests that compare the two.
+    pub fn exhaustive(profile: Profile) -> Self {
+        let mut transaction = Self::new(profile);
+        transaction.state.candidates.set_exhaustive();
+        transaction
+    }
+
+    /// Client and server address; `REMOTE_ADDR` should be the client behind trusted proxies.
+    pub fn connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
+        self.state.connection(client, client_port, server, server_port);
+    }
+
+    /// An identifier for `UNIQUE_ID`; the caller's trace id serves well.
+    pub fn unique_id(&mut self, id: &[u8]) {
+        self.state.set_text(Store::UniqueId, id);
+    }
+
+    /// The request line as received; for HTTP/2 and 3 rebuilt from the pseudo headers, with protocol `HTTP/2.0`, `HTTP/3.0`.
+    pub fn request_line(&mut self, method: &[u8], target: &[u8], protocol: &[u8]) {
+        let arguments = self.profile.bounds().arguments;
+        self.state.request_line(method, target, protocol, arguments);
+    }
+
+    /// One header, name and value as received, in order. For HTTP/2 give `:authority` as `Host` and no other pseudo header.
+    pub fn header(&mut self, name: &[u8], value: &[u8]) {
+        self.state.header(name, value);
+    }
+
+    /// The head is complete: runs phase 1.
+    pub fn head(&mut self) -> Verdict {
+        self.state.choose_by_content_type();
+        self.state.set_args_combined_size();
+        self.run(1)
+    }
+
+    /// The rules want to see the request body: feed it, whole, before the upstream gets a byte.
+    pub fn wants_body(&self) -> bool {
+        let control = &self.state.control;
+        control.request_body && control.engine != EngineMode::Off && control.interruption.is_none()
+    }
+
+    /// A piece of the request body, kept up to the bound.
+    ///
+    /// # Errors
+    /// More than the bound, where it rejects: the request is to be refused. Where it is partial, the rest is
+    /// dropped and the outcome says so.
+    pub fn body_chunk(&mut self, chunk: &[u8]) -> Result<(), BodyBound> {
+        let bound = self.profile.bounds().body_bytes;
+        self.request_body_bytes = self.request_body_bytes.saturating_add(chunk.len());
+        let room = bound - self.state.request_body.len();
+        self.state.request_body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() <= room {
+            return Ok(());
+        }
+        self.state.exceed(Exceeded::RequestBody);
+        self.state.set_text(Store::InboundDataError, b"1");
+        match self.over(self.profile.ruleset().program().settings.request_body_over) {
+            Over::Reject => Err(BodyBound { bytes: self.request_body_bytes, bound }),
+            Over::Partial => Ok(()),
+        }
+    }
+
+    /// The body is complete, or there is none: parses it and runs phase 2.
+    pub fn body(&mut self) -> Verdict {
+        let profile = self.profile.inner();
+        if self.wants_body() {
+            self.state.parse_request_body(&profile.bounds, &profile.ruleset.program().settings);
+        }
+        self.run(2)
+    }
+
+    /// Status and protocol of the response.
+    pub fn response_line(&mut self, status: u16, protocol: &[u8]) {
+        self.state.response_line(status, protocol);
+    }
+
+    /// One response header.
+    pub fn response_header(&mut self, name: &[u8], value: &[u8]) {
+        self.state.response_header(name, value);
+    }
+
+    /// The response head is complete: runs phase 3.
+    pub fn response_head(&mut self) -> Verdict {
+        self.run(3)
+    }
+
+    /// The rules want to see this response's body; known once its head is.
+    pub fn wants_response_body(&self) -> bool {
+        let live = self.state.control.engine != EngineMode::Off && self.state.control.interruption.is_none();
+        live && self.state.wants_response_body(&self.profile.ruleset().program().settings)
+    }
+
+    /// A piece of the response body, kept up to the bound; see [`body_chunk`](Self::body_chunk).
+    ///
+    /// # Errors
+    /// More than the bound, where it rejects.
+    pub fn response_body_chunk(&mut self, chunk: &[u8]) -> Result<(), BodyBound> {
+        let bound = self.profile.bounds().response_body_bytes;
+        self.response_body_bytes = self.response_body_bytes.saturating_add(chunk.len());
+        let room = bound - self.state.response_body.len();
+        self.state.response_body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() <= room {
+            return Ok(());
+        }
+        self.state.exceed(Exceeded::ResponseBody);
+        self.state.set_text(Store::OutboundDataError, b"1");
+        match self.over(self.profile.ruleset().program().settings.response_body_over) {
+            Over::Reject => Err(BodyBound { bytes: self.response_body_bytes, bound }),
+            Over::Partial => Ok(()),
+        }
+    }
+
+    /// The response body is complete: runs phase 4.
+    pub fn response_body(&mut self) -> Verdict {
+        if self.wants_response_body() {
+            let body = std::mem::take(&mut self.state.response_body);
+            self.state.set_text(Store::ResponseBody, &body);
+        }
+        self.run(4)
+    }
+
+    /// Everything is over: runs phase 5, which reports and interrupts nothing.
+    pub fn finish(&mut self) {
+        self.run(5);
+    }
+
+    /// Every match of a rule that logs, in the order of matching, up to [`Bounds::matches`](crate::Bounds::matches).
+    pub fn matches(&self) -> &[Match] {
+        &self.state.record.matches
+    }
+
+    /// Matches that scored but were not kept.
+    pub fn matches_dropped(&self) -> usize {
+        self.state.record.dropped
+    }
+
+    /// Ids of all rules that matched, logging or not, in order; a rule of a later phase may repeat none.
+    pub fn matched_rules(&self) -> &[u32] {
+        &self.state.record.rules
+    }
+
+    /// The anomaly scores so far.
+    pub fn score(&self) -> Score {
+        Score::read(&self.state, self.profile.inner())
+    }
+
+    /// How much of the transaction was looked at so far.
+    pub fn outcome(&self) -> Outcome {
+        match self.state.control.exceeded {
+            None => Outcome::Inspected,
+            Some(bound) if self.refuses(bound) => Outcome::Refused(bound),
+            Some(bound) => Outcome::Partial(bound),
+        }
+    }
+
+    /// What would have been done, had the engine not been in `DetectionOnly`.
+    pub fn detected(&self) -> Option<&Interruption> {
+        self.state.record.detected.as_ref()
+    }
+
+    /// False when the rules asked for no audit record of this transaction (`ctl:auditEngine=Off`).
+    pub fn wants_audit(&self) -> bool {
+        match self.state.control.audit {
+            AuditEngine::On => true,
+            AuditEngine::Off => false,
+            AuditEngine::RelevantOnly => self.state.record.matches.iter().any(|found| found.audit),
+        }
+    }
+
+    /// Work spent so far, in the unit of [`Bounds::work`](crate::Bounds::work).
+    pub fn work(&self) -> u64 {
+        self.state.budget.spent()
+    }
+
+    /// The profile this transaction runs.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The rule of a match.
+    pub fn rule(&self, id: u32) -> Option<RuleInfo<'_>> {
+        self.profile.ruleset().rules().find(|rule| rule.id() == id)
+    }
+
+    fn run(&mut self, phase: u8) -> Verdict {
+        let profile = self.profile.inner();
+        let mut run = Run { program: profile.ruleset.program(), profile, state: &mut self.state };
+        if phase <= 2 && run.state.control.exceeded == Some(Exceeded::Arguments) {
+            run.reject(Exceeded::Arguments);
+        }
+        run.phase(phase);
+        match &self.state.control.interruption {
+            Some(interruption) => Verdict::Deny(interruption.clone()),
+            None => Verdict::Pass,
+        }
+    }
+
+    /// The rules may ask for partial inspection; the profile may ask for it too.
+    fn over(&self, rules: Option<Over>) -> Over {
+        match self.state.control.engine {
+            EngineMode::On if self.profile.bounds().over == Over::Reject => rules.unwrap_or_default(),
+            _ => Over::Partial,
+        }
+    }
+
+    fn refuses(&self, bound: Exceeded) -> bool {
+        let settings = &self.profile.ruleset().program().settings;
+        let rules = match bound {
+            Exceeded::RequestBody => settings.request_body_over,
+            Exceeded::ResponseBody => settings.response_body_over,
+            Exceeded::Work | Exceeded::Arguments => None,
+        };
+        self.over(rules) == Over::Reject
+    }
+}

@@ -1,0 +1,175 @@
+//! Inputs to assembly: reads files, follows includes, collects every problem with its place.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use sha1_smol::Sha1;
+
+use crate::builtin;
+use crate::plan::{self, Assembly, Program};
+use crate::seclang::ast::Directive;
+use crate::seclang::error::{LoadError, LoadErrors};
+use crate::seclang::source::{Sources, Span};
+use crate::seclang::{LexError, include, parser};
+
+/// One thing a rule set is loaded from.
+#[derive(Debug, Clone)]
+pub(crate) enum Input {
+    Builtin,
+    /// A path, with wildcards or without.
+    File(PathBuf),
+    Text { name: String, text: String },
+}
+
+/// What a load yields.
+pub(crate) struct Loaded {
+    pub(crate) program: Program,
+    pub(crate) version: String,
+    pub(crate) notices: Vec<String>,
+}
+
+/// Loads everything, or reports everything that is wrong.
+pub(crate) fn load(inputs: &[Input]) -> Result<Loaded, LoadErrors> {
+    let mut loader = Loader::default();
+    for input in inputs {
+        loader.input(input);
+    }
+    loader.finish()
+}
+
+/// Where the data files of a source are looked for.
+enum Home {
+    Builtin,
+    Folder(PathBuf),
+}
+
+#[derive(Default)]
+struct Loader {
+    sources: Sources,
+    homes: Vec<Home>,
+    assembly: Assembly,
+    problems: Vec<LexError>,
+    failures: Vec<LoadError>,
+}
+
+impl Loader {
+    fn input(&mut self, input: &Input) {
+        match input {
+            Input::Builtin => {
+                for (name, text) in builtin::RULES {
+                    self.source(&format!("builtin:{name}"), text, Home::Builtin, 0);
+                }
+            }
+            Input::Text { name, text } => self.source(name, text, Home::Folder(PathBuf::new()), 0),
+            Input::File(path) => self.files(path),
+        }
+    }
+
+    fn files(&mut self, path: &Path) {
+        match include::expand(Path::new(""), &path.to_string_lossy()) {
+            Ok(files) => files.iter().for_each(|file| self.file(file, 0)),
+            Err(message) => self.failures.push(LoadError::file(path.to_string_lossy(), message)),
+        }
+    }
+
+    fn file(&mut self, path: &Path, depth: usize) {
+        let home = Home::Folder(path.parent().unwrap_or(Path::new("")).to_path_buf());
+        match include::read(path) {
+            Ok(text) => self.source(&path.to_string_lossy(), &text, home, depth),
+            Err(message) => self.failures.push(LoadError::file(path.to_string_lossy(), message)),
+        }
+    }
+
+    fn source(&mut self, name: &str, text: &str, home: Home, depth: usize) {
+        let source = self.sources.add(name, text);
+        self.homes.push(home);
+        let (nodes, errors) = parser::parse(source, text);
+        self.problems.extend(errors);
+        let mut pending = Vec::new();
+        for node in nodes {
+            match &node.directive {
+                Directive::Include(word) => {
+                    plan::assemble(std::mem::take(&mut pending), &mut self.assembly, &mut self.problems);
+                    self.include(word.span, &word.text, depth + 1);
+                }
+                _ => pending.push(node),
+            }
+        }
+        plan::assemble(pending, &mut self.assembly, &mut self.problems);
+    }
+
+    fn include(&mut self, span: Span, pattern: &str, depth: usize) {
+        if depth > include::INCLUDE_DEPTH_MAX {
+            let message = format!("includes nest {depth} deep, bound {}", include::INCLUDE_DEPTH_MAX);
+            return self.problems.push(LexError { span, message });
+        }
+        let Home::Folder(folder) = &self.homes[span.source as usize] else {
+            return self.problems.push(LexError { span, message: "built-in rules include no files".to_owned() });
+        };
+        match include::expand(folder, pattern) {
+            Ok(files) => files.iter().for_each(|file| self.included(file, span, depth)),
+            Err(message) => self.problems.push(LexError { span, message }),
+        }
+    }
+
+    /// A file that cannot be read is the including line's problem.
+    fn included(&mut self, path: &Path, span: Span, depth: usize) {
+        match include::read(path) {
+            Ok(text) => {
+                let home = Home::Folder(path.parent().unwrap_or(Path::new("")).to_path_buf());
+                self.source(&path.to_string_lossy(), &text, home, depth);
+            }
+            Err(message) => {
+                let message = format!("{}: {message}", path.display());
+                self.problems.push(LexError { span, message });
+            }
+        }
+    }
+
+    fn finish(self) -> Result<Loaded, LoadErrors> {
+        let Self { sources, homes, mut assembly, mut problems, mut failures } = self;
+        let notices = notices(&sources, &mut assembly);
+        let digest = RefCell::new(Sha1::new());
+        let read = |span: Span, name: &str| {
+            let text = data(&homes[span.source as usize], name)?;
+            digest.borrow_mut().update(text.as_bytes());
+            Ok(text)
+        };
+        let program = plan::compile(assembly, &sources, &read, &mut problems);
+        problems.sort_by_key(|problem| (problem.span.source, problem.span.start));
+        failures.extend(problems.iter().map(|problem| LoadError::at(&sources, problem.span, &problem.message)));
+        if !failures.is_empty() {
+            return Err(LoadErrors::new(failures));
+        }
+        let version = version(&sources, digest.into_inner());
+        Ok(Loaded { program, version, notices })
+    }
+}
+
+fn data(home: &Home, name: &str) -> Result<String, String> {
+    match home {
+        Home::Folder(folder) => include::read(&folder.join(name)).map_err(|error| format!("data file `{name}`: {error}")),
+        Home::Builtin => {
+            let found = builtin::DATA.iter().find(|(known, _)| *known == name);
+            found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| format!("no built-in data file `{name}`"))
+        }
+    }
+}
+
+fn notices(sources: &Sources, assembly: &mut Assembly) -> Vec<String> {
+    let notices = std::mem::take(&mut assembly.notices);
+    let text = notices.iter().map(|(span, message)| {
+        let place = sources.place(*span);
+        format!("{}:{}:{}: {message}", place.file, place.line, place.column)
+    });
+    text.collect()
+}
+
+/// Twelve hexadecimal digits that change with every byte of the rules and their data.
+fn version(sources: &Sources, mut digest: Sha1) -> String {
+    for source in sources.iter() {
+        digest.update(source.text.as_bytes());
+        digest.update(b"\0");
+    }
+    digest.digest().to_string()[..12].to_owned()
+}

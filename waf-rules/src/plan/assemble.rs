@@ -1,0 +1,243 @@
+//! Directives in reading order to drafts of rules: chains joined, defaults inherited, removals and
+//! updates applied to what was read before them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Settings;
+use crate::action::Action;
+use crate::operator::selector_pattern;
+use crate::seclang::LexError;
+use crate::seclang::ast::{ActionNode, Directive, Node, Operator, RuleSet, Target};
+use crate::seclang::source::Span;
+
+/// Everything a load says, before it is compiled.
+#[derive(Debug, Default)]
+pub(crate) struct Assembly {
+    pub(crate) items: Vec<Item>,
+    pub(crate) settings: Settings,
+    pub(crate) notices: Vec<(Span, String)>,
+    defaults: HashMap<u8, Arc<[ActionNode]>>,
+    /// The last rule read is a chain that wants one more link.
+    open_chain: bool,
+}
+
+/// A rule or a marker, in reading order.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Rule(Box<Draft>),
+    Marker(String),
+}
+
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) span: Span,
+    pub(crate) links: Vec<DraftLink>,
+    /// `SecDefaultAction` of the rule's phase at the place where the rule stands.
+    pub(crate) defaults: Arc<[ActionNode]>,
+    pub(crate) removed: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct DraftLink {
+    pub(crate) span: Span,
+    pub(crate) targets: Vec<Target>,
+    /// None for a `SecAction`.
+    pub(crate) operator: Option<Operator>,
+    pub(crate) actions: Vec<ActionNode>,
+}
+
+/// Adds the directives of one source. `Include` must have been replaced by the included nodes.
+pub(crate) fn assemble(nodes: Vec<Node>, assembly: &mut Assembly, errors: &mut Vec<LexError>) {
+    for node in nodes {
+        if let Err(message) = assembly.add(node.span, node.directive) {
+            errors.push(LexError { span: node.span, message });
+        }
+    }
+}
+
+impl Assembly {
+    fn add(&mut self, span: Span, directive: Directive) -> Result<(), String> {
+        match directive {
+            Directive::Rule { targets, operator, actions } => {
+                self.link(DraftLink { span, targets, operator: Some(operator), actions });
+            }
+            Directive::Action(actions) => {
+                self.link(DraftLink { span, targets: Vec::new(), operator: None, actions });
+            }
+            Directive::Marker(name) => self.items.push(Item::Marker(name)),
+            Directive::DefaultAction(actions) => self.set_default(actions)?,
+            Directive::Remove(rules) => self.remove(span, &rules)?,
+            Directive::UpdateTargets { rules, targets } => self.update_targets(span, &rules, &targets)?,
+            Directive::UpdateActions { id, link, actions } => self.update_actions(id, link, actions)?,
+            Directive::Setting { name, values } => self.settings.apply(name, &values)?,
+            Directive::Ignored { name, why } => self.notices.push((span, format!("{name} has no effect: {why}"))),
+            Directive::ComponentSignature | Directive::Include(_) => {}
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, link: DraftLink) {
+        let chained = link.actions.iter().any(|node| matches!(node.action, Action::Chain));
+        match self.items.last_mut() {
+            Some(Item::Rule(draft)) if self.open_chain => draft.links.push(link),
+            _ => {
+                let defaults = self.defaults.get(&phase(&link.actions)).cloned().unwrap_or_default();
+                let span = link.span;
+                self.items.push(Item::Rule(Box::new(Draft { span, links: vec![link], defaults, removed: false })));
+            }
+        }
+        self.open_chain = chained;
+    }
+
+    fn set_default(&mut self, actions: Vec<ActionNode>) -> Result<(), String> {
+        let allowed = |action: &Action| {
+            !matches!(action, Action::Id(_) | Action::Chain | Action::Skip(_) | Action::SkipAfter(_))
+        };
+        if !actions.iter().all(|node| allowed(&node.action)) {
+            return Err("SecDefaultAction takes no id, chain, skip or skipAfter".to_owned());
+        }
+        self.defaults.insert(phase(&actions), actions.into());
+        Ok(())
+    }
+
+    fn remove(&mut self, span: Span, rules: &RuleSet) -> Result<(), String> {
+        let mut removed = 0;
+        for draft in self.chosen(rules)? {
+            draft.removed = true;
+            removed += 1;
+        }
+        self.note_if_none(span, removed);
+        Ok(())
+    }
+
+    fn update_targets(&mut self, span: Span, rules: &RuleSet, targets: &[Target]) -> Result<(), String> {
+        let mut updated = 0;
+        for draft in self.chosen(rules)? {
+            draft.links[0].targets.extend_from_slice(targets);
+            updated += 1;
+        }
+        self.note_if_none(span, updated);
+        Ok(())
+    }
+
+    fn note_if_none(&mut self, span: Span, changed: usize) {
+        if changed == 0 {
+            self.notices.push((span, "no rule read so far is meant by this directive".to_owned()));
+        }
+    }
+
+    fn update_actions(&mut self, id: u32, link: u32, actions: Vec<ActionNode>) -> Result<(), String> {
+        if actions.iter().any(|node| matches!(node.action, Action::Id(_) | Action::Phase(_) | Action::Chain)) {
+            return Err("id, phase and chain cannot be changed".to_owned());
+        }
+        let draft = self.drafts().find(|draft| draft.id() == Some(id)).ok_or_else(|| format!("no rule {id} so far"))?;
+        let links = draft.links.len();
+        let link = draft
+            .links
+            .get_mut(link as usize)
+            .ok_or_else(|| format!("rule {id} has {links} links, no link {link}"))?;
+        link.replace(actions);
+        Ok(())
+    }
+
+    fn drafts(&mut self) -> impl Iterator<Item = &mut Draft> {
+        self.items.iter_mut().filter_map(|item| match item {
+            Item::Rule(draft) => Some(draft.as_mut()),
+            Item::Marker(_) => None,
+        })
+    }
+
+    fn chosen(&mut self, rules: &RuleSet) -> Result<Vec<&mut Draft>, String> {
+        let choice = Choice::compile(rules)?;
+        Ok(self.drafts().filter(|draft| choice.takes_draft(draft)).collect())
+    }
+}
+
+impl Draft {
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.actions().find_map(|action| match action {
+            Action::Id(id) => Some(*id),
+            _ => None,
+        })
+    }
+
+    fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.links[0].actions.iter().map(|node| &node.action)
+    }
+}
+
+impl DraftLink {
+    /// New actions take the place of those that can stand only once, and add to the others.
+    fn replace(&mut self, actions: Vec<ActionNode>) {
+        let clears = actions.iter().any(|node| matches!(node.action, Action::ClearTransforms));
+        for new in &actions {
+            if !repeats(&new.action) {
+                self.actions.retain(|old| kind(&old.action) != kind(&new.action));
+            }
+        }
+        if clears {
+            self.actions.retain(|old| !matches!(old.action, Action::Transform(_)));
+        }
+        self.actions.extend(actions);
+    }
+}
+
+fn repeats(action: &Action) -> bool {
+    matches!(action, Action::Tag(_) | Action::Transform(_) | Action::SetVar(_) | Action::Ctl(_))
+}
+
+/// Actions of one kind replace each other; `log` and `nolog` are one kind.
+fn kind(action: &Action) -> std::mem::Discriminant<Action> {
+    match action {
+        Action::NoLog => std::mem::discriminant(&Action::Log),
+        Action::NoAuditLog => std::mem::discriminant(&Action::AuditLog),
+        other => std::mem::discriminant(other),
+    }
+}
+
+/// Phase 2 where nothing is said, as in ModSecurity.
+pub(super) fn phase(actions: &[ActionNode]) -> u8 {
+    let named = actions.iter().rev().find_map(|node| match node.action {
+        Action::Phase(phase) => Some(phase),
+        _ => None,
+    });
+    named.unwrap_or(2)
+}
+
+/// A [`RuleSet`] with its pattern compiled.
+pub(crate) enum Choice<'a> {
+    Ids(&'a [crate::seclang::ast::IdRange]),
+    Tag(regex::bytes::Regex),
+    Message(regex::bytes::Regex),
+}
+
+impl<'a> Choice<'a> {
+    pub(crate) fn compile(rules: &'a RuleSet) -> Result<Self, String> {
+        Ok(match rules {
+            RuleSet::Ids(ranges) => Self::Ids(ranges),
+            RuleSet::Tag(pattern) => Self::Tag(selector_pattern(pattern, false)?),
+            RuleSet::Message(pattern) => Self::Message(selector_pattern(pattern, false)?),
+        })
+    }
+
+    pub(crate) fn takes<'t>(&self, id: u32, mut tags: impl Iterator<Item = &'t str>, message: &str) -> bool {
+        match self {
+            Self::Ids(ranges) => ranges.iter().any(|range| range.contains(id)),
+            Self::Tag(pattern) => tags.any(|tag| pattern.is_match(tag.as_bytes())),
+            Self::Message(pattern) => pattern.is_match(message.as_bytes()),
+        }
+    }
+
+    fn takes_draft(&self, draft: &Draft) -> bool {
+        let tags = draft.actions().filter_map(|action| match action {
+            Action::Tag(tag) => Some(tag.as_str()),
+            _ => None,
+        });
+        let message = draft.actions().find_map(|action| match action {
+            Action::Message(message) => Some(message.as_str()),
+            _ => None,
+        });
+        self.takes(draft.id().unwrap_or_default(), tags, message.unwrap_or_default())
+    }
+}

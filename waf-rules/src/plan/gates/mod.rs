@@ -1,0 +1,227 @@
+//! The prefilter: which operators could match a value at all.
+//!
+//! Three facts are drawn from every operator at load: texts of which each match holds one, byte
+//! classes of which each match holds a byte, and a least length. One pass over a value with one
+//! shared automaton, and a few table look-ups, then give the set of operators worth asking. The
+//! facts may let too much through, never too little: `tests/crs/prefilter.rs` compares with asking
+//! every operator about every value.
+
+mod classes;
+mod literals;
+#[cfg(test)]
+mod tests;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use regex_syntax::hir::Hir;
+
+use crate::bytes::{ByteSet, index};
+use crate::operator::Operator;
+
+/// Byte classes kept per operator; each must be present.
+const CLASSES: usize = 3;
+/// Longest least length told apart.
+const LENGTHS: usize = 32;
+/// Shorter texts occur everywhere: they are left to the byte classes.
+const LITERAL_BYTES_MIN: usize = 3;
+
+/// The prefilter of a program. Rows are bit sets of operators, [`Gates::words`] words wide.
+#[derive(Debug)]
+pub(crate) struct Gates {
+    words: usize,
+    automaton: Option<AhoCorasick>,
+    /// Operators of each text in the automaton.
+    owners: Vec<Vec<u32>>,
+    /// Operators that need no text.
+    textless: Vec<u64>,
+    classes: [ClassTable; CLASSES],
+    /// For each length, the operators that a value of this length can satisfy.
+    lengths: Vec<Vec<u64>>,
+}
+
+/// For every byte value, the operators whose class holds it.
+#[derive(Debug, Default)]
+struct ClassTable {
+    by_byte: Vec<u64>,
+    /// Operators without a class.
+    free: Vec<u64>,
+}
+
+/// What every value that an operator matches has.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
+    /// One of these, in any ASCII case. Empty: no text is needed.
+    pub(crate) literals: Vec<Vec<u8>>,
+    /// A byte of each of these.
+    pub(crate) classes: Vec<ByteSet>,
+    pub(crate) min_len: usize,
+}
+
+impl Gates {
+    pub(crate) fn new(operators: &[Operator]) -> Self {
+        let words = operators.len().div_ceil(64);
+        let needs: Vec<Needs> = operators.iter().map(Needs::of).collect();
+        let (texts, owners) = texts(&needs);
+        let mut textless = vec![0; words];
+        needs.iter().enumerate().filter(|(_, needs)| needs.text().is_none()).for_each(|(at, _)| set(&mut textless, at));
+        Self {
+            words,
+            automaton: automaton(&texts),
+            owners,
+            textless,
+            classes: std::array::from_fn(|number| ClassTable::new(&needs, number, words)),
+            lengths: lengths(&needs, words),
+        }
+    }
+
+    /// Width of a row, in 64-bit words.
+    pub(crate) fn words(&self) -> usize {
+        self.words
+    }
+
+    /// Writes the row of a value: the operators that it could satisfy.
+    pub(crate) fn row(&self, value: &[u8], present: &ByteSet, row: &mut [u64]) {
+        row.copy_from_slice(&self.textless);
+        if value.len() >= LITERAL_BYTES_MIN
+            && let Some(automaton) = &self.automaton
+        {
+            for found in automaton.find_overlapping_iter(value) {
+                self.owners[found.pattern().as_usize()].iter().for_each(|operator| set(row, *operator as usize));
+            }
+        }
+        and(row, &self.lengths[value.len().min(LENGTHS - 1)]);
+        for table in &self.classes {
+            table.restrict(present, row);
+        }
+    }
+}
+
+impl ClassTable {
+    fn new(needs: &[Needs], number: usize, words: usize) -> Self {
+        let mut table = Self { by_byte: vec![0; 256 * words], free: vec![0; words] };
+        for (operator, needs) in needs.iter().enumerate() {
+            match needs.classes.get(number) {
+                Some(class) => class.iter().for_each(|byte| {
+                    let start = usize::from(byte) * words;
+                    set(&mut table.by_byte[start..start + words], operator);
+                }),
+                None => set(&mut table.free, operator),
+            }
+        }
+        table
+    }
+
+    /// Keeps the operators whose class is present.
+    fn restrict(&self, present: &ByteSet, row: &mut [u64]) {
+        let words = row.len();
+        for (word, kept) in row.iter_mut().enumerate().filter(|(_, kept)| **kept != 0) {
+            let mut allowed = self.free[word];
+            for byte in present.iter() {
+                allowed |= self.by_byte[usize::from(byte) * words + word];
+            }
+            *kept &= allowed;
+        }
+    }
+}
+
+impl Needs {
+    fn of(operator: &Operator) -> Self {
+        match operator {
+            Operator::Rx(rx) => Self::of_pattern(rx.pattern()),
+            Operator::Pm(pm) => Self::of_phrases(pm.literals()),
+            Operator::Text(test, argument) if test.needs_argument() => {
+                argument.constant().map(Self::of_text).unwrap_or_default()
+            }
+            Operator::ByteRange(range) => Self::of_class(range.allowed().complement()),
+            Operator::UrlEncoding => Self::of_class(ByteSet::of(b"%")),
+            Operator::Utf8Encoding => Self::of_class(ByteSet::range(0x80, 0xff)),
+            // A dangerous tag needs `<`, a dangerous attribute its `=`: see the operator's tests.
+            Operator::DetectXss => Self::of_class(ByteSet::of(b"<=")),
+            // A word alone is one token and no fingerprint: see the operator's tests.
+            Operator::DetectSqli => Self::of_class(crate::bytes::WORD.complement()),
+            _ => Self::default(),
+        }
+    }
+
+    fn of_pattern(pattern: &str) -> Self {
+        let parsed = regex_syntax::ParserBuilder::new()
+            .unicode(false)
+            .utf8(false)
+            .dot_matches_new_line(true)
+            .build()
+            .parse(pattern);
+        parsed.map(|hir| Self::of_hir(&hir)).unwrap_or_default()
+    }
+
+    pub(crate) fn of_hir(hir: &Hir) -> Self {
+        Self {
+            literals: literals::required(hir),
+            classes: classes::required(hir, CLASSES),
+            min_len: hir.properties().minimum_len().unwrap_or(0),
+        }
+    }
+
+    fn of_phrases(phrases: &[Box<[u8]>]) -> Self {
+        let literals = phrases.iter().map(|phrase| phrase.to_ascii_lowercase()).collect();
+        let min_len = phrases.iter().map(|phrase| phrase.len()).min().unwrap_or(0);
+        Self { literals, classes: Vec::new(), min_len }
+    }
+
+    fn of_text(text: &[u8]) -> Self {
+        let literals = if text.is_empty() { Vec::new() } else { vec![text.to_ascii_lowercase()] };
+        Self { literals, classes: Vec::new(), min_len: text.len() }
+    }
+
+    fn of_class(class: ByteSet) -> Self {
+        Self { literals: Vec::new(), classes: vec![class], min_len: 1 }
+    }
+
+    /// The texts, where all are long enough for the automaton.
+    fn text(&self) -> Option<&[Vec<u8>]> {
+        let usable = !self.literals.is_empty() && self.literals.iter().all(|text| text.len() >= LITERAL_BYTES_MIN);
+        usable.then_some(self.literals.as_slice())
+    }
+}
+
+/// Every text once, with the operators that need it.
+fn texts(needs: &[Needs]) -> (Vec<&[u8]>, Vec<Vec<u32>>) {
+    let mut places = std::collections::HashMap::new();
+    let (mut texts, mut owners): (Vec<&[u8]>, Vec<Vec<u32>>) = (Vec::new(), Vec::new());
+    for (operator, needs) in needs.iter().enumerate() {
+        for text in needs.text().unwrap_or_default() {
+            let place = *places.entry(text.as_slice()).or_insert_with(|| {
+                texts.push(text);
+                owners.push(Vec::new());
+                texts.len() - 1
+            });
+            owners[place].push(index(operator));
+        }
+    }
+    (texts, owners)
+}
+
+fn automaton(texts: &[&[u8]]) -> Option<AhoCorasick> {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .build(texts)
+        .ok()
+        .filter(|_| !texts.is_empty())
+}
+
+fn lengths(needs: &[Needs], words: usize) -> Vec<Vec<u64>> {
+    let row = |length: usize| {
+        let mut row = vec![0; words];
+        let fits = needs.iter().enumerate().filter(|(_, needs)| needs.min_len.min(LENGTHS - 1) <= length);
+        fits.for_each(|(operator, _)| set(&mut row, operator));
+        row
+    };
+    (0..LENGTHS).map(row).collect()
+}
+
+fn set(row: &mut [u64], at: usize) {
+    row[at / 64] |= 1 << (at % 64);
+}
+
+fn and(row: &mut [u64], with: &[u64]) {
+    row.iter_mut().zip(with).for_each(|(word, with)| *word &= with);
+}

@@ -1,0 +1,125 @@
+//! A loaded rule set: immutable, shared, cheap to clone.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::Severity;
+use crate::load::{self, Input, Loaded};
+use crate::plan::{Meta, Program};
+use crate::seclang::error::LoadErrors;
+
+/// Rules ready to run. Clones share one program; every [`Profile`](crate::Profile) made from it does too.
+#[derive(Clone)]
+pub struct Ruleset(Arc<Loaded>);
+
+/// Collects what a rule set is loaded from; later inputs see the rules of earlier ones.
+#[derive(Debug, Clone, Default)]
+pub struct RulesetBuilder {
+    inputs: Vec<Input>,
+}
+
+/// What a rule says about itself.
+#[derive(Debug, Clone, Copy)]
+pub struct RuleInfo<'a> {
+    meta: &'a Meta,
+}
+
+impl Ruleset {
+    pub fn builder() -> RulesetBuilder {
+        RulesetBuilder::default()
+    }
+
+    /// Twelve hexadecimal digits that identify the rules: they change with every byte of them.
+    pub fn version(&self) -> &str {
+        &self.0.version
+    }
+
+    /// Every rule, in reading order. A chain is one rule.
+    pub fn rules(&self) -> impl Iterator<Item = RuleInfo<'_>> {
+        self.0.program.rules.iter().map(|rule| RuleInfo { meta: &rule.meta })
+    }
+
+    /// What was accepted without effect, or acts on no rule: one line each, with its place.
+    pub fn notices(&self) -> &[String] {
+        &self.0.notices
+    }
+
+    pub(crate) fn program(&self) -> &Program {
+        &self.0.program
+    }
+}
+
+impl std::fmt::Debug for Ruleset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rules = self.0.program.rules.len();
+        f.debug_struct("Ruleset").field("version", &self.version()).field("rules", &rules).finish_non_exhaustive()
+    }
+}
+
+impl RulesetBuilder {
+    /// Adds the built-in rule set.
+    #[must_use]
+    pub fn builtin(mut self) -> Self {
+        self.inputs.push(Input::Builtin);
+        self
+    }
+
+    /// Adds a file, or every file a path with `*` and `?` names, in the order of their paths.
+    #[must_use]
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.inputs.push(Input::File(path.into()));
+        self
+    }
+
+    /// Adds rules given as text; `name` stands for the file in messages.
+    #[must_use]
+    pub fn text(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.inputs.push(Input::Text { name: name.into(), text: text.into() });
+        self
+    }
+
+    /// Reads, parses and compiles everything.
+    ///
+    /// # Errors
+    /// Every problem of every input, each with file, line, column and the line itself.
+    pub fn build(self) -> Result<Ruleset, LoadErrors> {
+        load::load(&self.inputs).map(|loaded| Ruleset(Arc::new(loaded)))
+    }
+}
+
+impl<'a> RuleInfo<'a> {
+    pub fn id(&self) -> u32 {
+        self.meta.id
+    }
+
+    /// 1 to 5.
+    pub fn phase(&self) -> u8 {
+        self.meta.phase
+    }
+
+    /// The message as written, macros unexpanded; empty when there is none.
+    pub fn message(&self) -> &'a str {
+        &self.meta.message_text
+    }
+
+    pub fn tags(&self) -> &'a [String] {
+        &self.meta.tags
+    }
+
+    pub fn severity(&self) -> Option<Severity> {
+        self.meta.severity
+    }
+
+    /// From the tag `paranoia-level/N`.
+    pub fn paranoia(&self) -> Option<u8> {
+        self.meta.paranoia
+    }
+
+    pub fn file(&self) -> &'a str {
+        &self.meta.file
+    }
+
+    pub fn line(&self) -> u32 {
+        self.meta.line
+    }
+}

@@ -1,0 +1,52 @@
+//! Comments: `removeComments` (`/* */`, `<!-- -->`, `--`, `#`), `removeCommentsChar` (only the
+//! marks), `replaceComments` (`/* */` becomes one blank, also when it never ends).
+
+/// Removes whole comments; `--` and `#` comment out the rest. The byte after `*/` is kept.
+pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) {
+    let mut at = 0;
+    while at < input.len() {
+        let rest = &input[at..];
+        if rest.starts_with(b"/*") {
+            at += closed(rest, 2, b"*/");
+        } else if rest.starts_with(b"<!--") {
+            at += closed(rest, 4, b"-->");
+        } else if rest.starts_with(b"--") || rest[0] == b'#' {
+            return;
+        } else {
+            out.push(rest[0]);
+            at += 1;
+        }
+    }
+}
+
+pub(super) fn remove_chars(input: &[u8], out: &mut Vec<u8>) {
+    const MARKS: [&[u8]; 6] = [b"<!--", b"-->", b"/*", b"*/", b"--", b"#"];
+    let mut at = 0;
+    while at < input.len() {
+        match MARKS.iter().find(|mark| input[at..].starts_with(mark)) {
+            Some(mark) => at += mark.len(),
+            None => {
+                out.push(input[at]);
+                at += 1;
+            }
+        }
+    }
+}
+
+pub(super) fn replace(input: &[u8], out: &mut Vec<u8>) {
+    let mut at = 0;
+    while at < input.len() {
+        if input[at..].starts_with(b"/*") {
+            at += closed(&input[at..], 2, b"*/");
+            out.push(b' ');
+        } else {
+            out.push(input[at]);
+            at += 1;
+        }
+    }
+}
+
+/// Length of a comment that opened with `open` bytes, up to and with its end or to the end of input.
+fn closed(rest: &[u8], open: usize, end: &[u8]) -> usize {
+    memchr::memmem::find(&rest[open..], end).map_or(rest.len(), |at| open + at + end.len())
+}

@@ -1,0 +1,13 @@
+//! `length` (decimal), `md5` and `sha1` (raw bytes; rules add `hexEncode`).
+
+pub(super) fn length(input: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(input.len().to_string().as_bytes());
+}
+
+pub(super) fn md5(input: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&md5::compute(input).0);
+}
+
+pub(super) fn sha1(input: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&sha1_smol::Sha1::from(input).digest().bytes());
+}

@@ -1,0 +1,114 @@
+//! Transformations (`t:`): what a value becomes before the operator sees it.
+//!
+//! Each is a pure function from bytes to bytes in a file of its own, with its source and cases
+//! beside it. [`Transform::triggers`] names the bytes without which a transformation changes
+//! nothing, so that most lists collapse to the original value at the cost of one mask test.
+
+mod base64;
+mod case;
+mod cmd_line;
+mod comments;
+mod css_decode;
+mod digest;
+mod escape_seq_decode;
+mod hex;
+mod html_entity_decode;
+mod js_decode;
+mod normalize_path;
+mod nulls;
+mod sql_hex_decode;
+#[cfg(test)]
+mod tests;
+mod unicode_map;
+mod url;
+mod utf8_to_unicode;
+mod whitespace;
+
+use crate::bytes::ByteSet;
+use crate::seclang::nearest;
+
+type Apply = fn(&[u8], &mut Vec<u8>);
+
+/// One transformation, as an index into the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Transform(u8);
+
+struct Entry {
+    name: &'static str,
+    apply: Apply,
+    triggers: ByteSet,
+}
+
+impl Transform {
+    /// The transformation of this name, in any case.
+    pub(crate) fn parse(name: &str) -> Result<Self, String> {
+        let at = TABLE.iter().position(|entry| entry.name.eq_ignore_ascii_case(name));
+        at.and_then(|at| u8::try_from(at).ok()).map(Self).ok_or_else(|| unknown(name))
+    }
+
+    /// Appends the transformed input to `out`.
+    pub(crate) fn apply(self, input: &[u8], out: &mut Vec<u8>) {
+        (self.entry().apply)(input, out);
+    }
+
+    /// An input with none of these bytes is returned unchanged.
+    pub(crate) fn triggers(self) -> &'static ByteSet {
+        &self.entry().triggers
+    }
+
+    fn entry(self) -> &'static Entry {
+        &TABLE[self.0 as usize]
+    }
+}
+
+fn unknown(name: &str) -> String {
+    match nearest(name, TABLE.iter().map(|entry| entry.name)) {
+        Some(near) => format!("unknown transformation `{name}`, did you mean `{near}`?"),
+        None => format!("unknown transformation `{name}`"),
+    }
+}
+
+const fn entry(name: &'static str, apply: Apply, triggers: ByteSet) -> Entry {
+    Entry { name, apply, triggers }
+}
+
+const SPACE: ByteSet = ByteSet::of(b" \t\n\x0b\x0c\r\xa0");
+const UPPER: ByteSet = ByteSet::range(b'A', b'Z');
+const COMMENT: ByteSet = ByteSet::of(b"/*-#<");
+
+static TABLE: &[Entry] = &[
+    entry("base64Decode", base64::decode, ByteSet::ALL),
+    entry("base64DecodeExt", base64::decode_ext, ByteSet::ALL),
+    entry("base64Encode", base64::encode, ByteSet::ALL),
+    entry("cmdLine", cmd_line::apply, ByteSet::of(b"\\\"'^/(,; \t\n\x0b\x0c\r").union(UPPER)),
+    entry("compressWhitespace", whitespace::compress, SPACE),
+    entry("cssDecode", css_decode::apply, ByteSet::of(b"\\")),
+    entry("escapeSeqDecode", escape_seq_decode::apply, ByteSet::of(b"\\")),
+    entry("hexDecode", hex::decode, ByteSet::ALL),
+    entry("hexEncode", hex::encode, ByteSet::ALL),
+    entry("htmlEntityDecode", html_entity_decode::apply, ByteSet::of(b"&")),
+    entry("jsDecode", js_decode::apply, ByteSet::of(b"\\")),
+    entry("length", digest::length, ByteSet::ALL),
+    entry("lowercase", case::lower, UPPER),
+    entry("md5", digest::md5, ByteSet::ALL),
+    entry("normalisePath", normalize_path::unix, ByteSet::of(b"/.")),
+    entry("normalisePathWin", normalize_path::windows, ByteSet::of(b"/.\\")),
+    entry("normalizePath", normalize_path::unix, ByteSet::of(b"/.")),
+    entry("normalizePathWin", normalize_path::windows, ByteSet::of(b"/.\\")),
+    entry("removeComments", comments::remove, COMMENT),
+    entry("removeCommentsChar", comments::remove_chars, COMMENT),
+    entry("removeNulls", nulls::remove, ByteSet::of(b"\0")),
+    entry("removeWhitespace", whitespace::remove, SPACE),
+    entry("replaceComments", comments::replace, ByteSet::of(b"/")),
+    entry("replaceNulls", nulls::replace, ByteSet::of(b"\0")),
+    entry("sha1", digest::sha1, ByteSet::ALL),
+    entry("sqlHexDecode", sql_hex_decode::apply, ByteSet::of(b"0")),
+    entry("trim", whitespace::trim, SPACE),
+    entry("trimLeft", whitespace::trim_left, SPACE),
+    entry("trimRight", whitespace::trim_right, SPACE),
+    entry("uppercase", case::upper, ByteSet::range(b'a', b'z')),
+    entry("urlDecode", url::decode, ByteSet::of(b"%+")),
+    entry("urlDecodeUni", url::decode_uni, ByteSet::of(b"%+")),
+    entry("urlEncode", url::encode, ByteSet::ALL),
+    entry("utf8toUnicode", utf8_to_unicode::apply, ByteSet::range(0x80, 0xff)),
+];

@@ -1,0 +1,43 @@
+//! Blanks: `compressWhitespace`, `removeWhitespace`, `trim`, `trimLeft`, `trimRight`. Like
+//! ModSecurity, the first two take the Latin-1 no-break space (0xA0) for a blank.
+
+use crate::bytes::is_space;
+
+pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) {
+    let mut blank = false;
+    for &byte in input {
+        let is_blank = is_space(byte) || byte == 0xa0;
+        if !is_blank {
+            out.push(byte);
+        } else if !blank {
+            out.push(b' ');
+        }
+        blank = is_blank;
+    }
+}
+
+pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) {
+    out.extend(input.iter().filter(|byte| !is_space(**byte) && **byte != 0xa0));
+}
+
+pub(super) fn trim(input: &[u8], out: &mut Vec<u8>) {
+    let rest = left(input);
+    out.extend_from_slice(&rest[..right(rest)]);
+}
+
+pub(super) fn trim_left(input: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(left(input));
+}
+
+pub(super) fn trim_right(input: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&input[..right(input)]);
+}
+
+fn left(input: &[u8]) -> &[u8] {
+    let start = input.iter().position(|byte| !is_space(*byte)).unwrap_or(input.len());
+    &input[start..]
+}
+
+fn right(input: &[u8]) -> usize {
+    input.iter().rposition(|byte| !is_space(*byte)).map_or(0, |at| at + 1)
+}
