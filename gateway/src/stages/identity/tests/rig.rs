@@ -1,7 +1,7 @@
 //! An issuer with one key per algorithm, a plan that trusts it, and the runner of all cases.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -43,7 +43,14 @@ pub(super) struct Keys {
     pub(super) rsa: RsaKeyPair,
 }
 
+/// Drawing RSA keys takes long: the trusted issuer of all tests is one.
+static TRUSTED: LazyLock<Keys> = LazyLock::new(Keys::draw);
+
 impl Keys {
+    pub(super) fn trusted() -> &'static Keys {
+        &TRUSTED
+    }
+
     pub(super) fn draw() -> Keys {
         Keys {
             es256: DevIssuer::generate("es256").unwrap(),
@@ -108,7 +115,7 @@ impl Keys {
 
 /// A trusted issuer behind a route, at [`NOW_S`].
 pub(super) struct Rig {
-    pub(super) keys: Keys,
+    pub(super) keys: &'static Keys,
     pub(super) plan: Plan,
     pub(super) tokens: TokenCache,
     pub(super) now: Now,
@@ -124,7 +131,7 @@ impl Rig {
     /// With further fields of the issuer's section.
     pub(super) fn with(section: Value) -> Rig {
         let dir = tempfile::tempdir().unwrap();
-        let keys = Keys::draw();
+        let keys = Keys::trusted();
         let now = Now { unix_us: NOW_S * 1_000_000, ..Now::read() };
         std::fs::write(dir.path().join("keys.json"), keys.jwks().to_string()).unwrap();
         let sets = KeySets::new(Arc::new(NoNetwork));
