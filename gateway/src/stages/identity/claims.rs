@@ -184,7 +184,7 @@ pub(super) fn principal(
 fn scopes(profile: Profile, claims: &Claims) -> Result<Box<[Box<str>]>, &'static str> {
     const WRONG: &str = "scope is not scope names separated by single spaces";
     let compat = profile == Profile::Compat;
-    let value = claims.get("scope").or(claims.get("scp").filter(|_| compat));
+    let value = claims.get("scope").or_else(|| claims.get("scp").filter(|_| compat));
     let names: Vec<&str> = match value {
         None => Vec::new(),
         Some(Value::String(text)) if text.is_empty() => Vec::new(),

@@ -1,1 +1,3 @@
-
+mod admission;
+mod fetching;
+mod refreshing;
