@@ -32,7 +32,8 @@ pub struct LimitSet {
 #[derive(Debug)]
 pub enum Checked<'a> {
     Done(Verdict),
-    Wait(Ticket<'a>),
+    /// Boxed: most requests never make one.
+    Wait(Box<Ticket<'a>>),
 }
 
 /// A request that waits for the store.
@@ -89,7 +90,7 @@ impl LimitSet {
         if let Some(known) = store.known_exceeded(&shared, clock) {
             return Checked::Done(self.settle_known(local, &shared, &known, clock));
         }
-        Checked::Wait(Ticket { set: self, store, local, shared, clock })
+        Checked::Wait(Box::new(Ticket { set: self, store, local, shared, clock }))
     }
 
     fn charge_local(&self, inputs: &Inputs<'_>, clock: Clock) -> Counted {
@@ -189,8 +190,8 @@ impl LimitSet {
 
 impl Ticket<'_> {
     /// Waits for the store, at most for its deadline; without an answer the limits' `on_store_loss` decides.
-    pub async fn settle(self) -> Verdict {
-        let Ticket { set, store, local, shared, clock } = self;
+    pub async fn settle(self: Box<Self>) -> Verdict {
+        let Ticket { set, store, local, shared, clock } = *self;
         match store.charge(set.number, &shared, clock).await {
             Ok(charged) => set.settle_with(local, &charged, clock),
             Err(_lost) => set.settle_without(local, &shared, clock),

@@ -280,11 +280,21 @@ fn text(section: &LimitSection) -> String {
 /// Compiles the store: address, secret and bounds.
 pub fn compile_store(section: &StoreSection, cx: &mut Compile) -> Option<StoreTarget> {
     let address = cx.within("redis", |cx| {
-        StoreTarget::parse(&section.redis).map_err(|error| drop(cx.error(68, error))).ok()
+        StoreTarget::parse(&section.redis)
+            .map_err(|error| {
+                cx.error(68, error);
+            })
+            .ok()
     });
     let password = cx.within("password", |cx| match &section.password {
         None => Some(None),
-        Some(secret) => secret.read().map_err(|error| drop(cx.error(68, error))).ok().map(Some),
+        Some(secret) => secret
+            .read()
+            .map_err(|error| {
+                cx.error(68, error);
+            })
+            .ok()
+            .map(Some),
     });
     let deadline = cx.within("deadline", |cx| deadline(section.deadline, cx));
     let gateways = cx.within("expected_gateways", |cx| gateways(section.expected_gateways, cx));

@@ -37,7 +37,7 @@ pub struct Verdict {
     /// For the event: one per limit that was decided.
     pub facts: SmallVec<[LimitFacts; 2]>,
     /// Fields to append to the answer of an allowed request; empty unless a limit is nearly used up.
-    pub fields: SmallVec<[(HeaderName, HeaderValue); 2]>,
+    pub fields: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// How one limit was decided.
@@ -66,12 +66,12 @@ impl Verdict {
             answers.iter().filter(|answer| answer.objects() && answer.binding()).copied().collect();
         if objecting.is_empty() {
             let near = answers.iter().any(Answer::is_near);
-            let fields = if near { fields(answers, clock) } else { SmallVec::new() };
+            let fields = if near { fields(answers, clock) } else { Vec::new() };
             return Verdict { refusal: None, monitored, facts, fields };
         }
         let mut finding = refusal(&objecting, clock);
         finding.headers.extend(fields(answers, clock));
-        Verdict { refusal: Some(finding), monitored, facts, fields: SmallVec::new() }
+        Verdict { refusal: Some(finding), monitored, facts, fields: Vec::new() }
     }
 }
 
@@ -166,7 +166,7 @@ fn names(answers: &[Answer<'_>]) -> Value {
 }
 
 /// `RateLimit` and `RateLimit-Policy` of the limits that bind.
-fn fields(answers: &[Answer<'_>], clock: Clock) -> SmallVec<[(HeaderName, HeaderValue); 2]> {
+fn fields(answers: &[Answer<'_>], clock: Clock) -> Vec<(HeaderName, HeaderValue)> {
     let (mut limits, mut policies) = (String::new(), String::new());
     for answer in answers.iter().filter(|answer| answer.binding() && answer.count.is_some()) {
         let separator = if limits.is_empty() { "" } else { ", " };

@@ -180,7 +180,7 @@ impl Measure {
     pub fn share_spent(&self, spent: u64, gateways: u64) -> u64 {
         let share = self.share(gateways);
         let part = u128::from(spent.min(self.cap())) * u128::from(share.cap());
-        u64::try_from(part.div_ceil(u128::from(self.cap()))).unwrap_or(share.cap())
+        u64::try_from(part.div_ceil(u128::from(self.cap()))).unwrap_or_else(|_| share.cap())
     }
 }
 

@@ -154,6 +154,20 @@ impl Table {
         }
     }
 
+    /// Subjects it can count at the same time.
+    pub fn rows(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().rows.len()).sum()
+    }
+
+    /// Memory it has reserved, bytes.
+    pub fn bytes(&self) -> usize {
+        let of = |shard: &Shard| {
+            let spare = shard.spare.capacity() * size_of::<(Subject, Row)>();
+            shard.rows.capacity() * size_of::<Row>() + spare
+        };
+        self.shards.iter().map(|shard| of(&shard.lock())).sum()
+    }
+
     fn charge_many(&self, charges: &[Charge], clock: Clock) -> Charged {
         let places: SmallVec<[Place; 4]> =
             charges.iter().map(|charge| self.place(charge.subject)).collect();

@@ -19,6 +19,6 @@ impl Breaker {
         self.calls = WINDOW.min(self.calls + 1);
         self.in_a_row = if failed { self.in_a_row + 1 } else { 0 };
         let half = self.calls == WINDOW && self.recent.count_ones() * 2 >= WINDOW;
-        self.in_a_row >= IN_A_ROW || half
+        failed && (self.in_a_row >= IN_A_ROW || half)
     }
 }

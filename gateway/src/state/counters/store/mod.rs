@@ -22,6 +22,9 @@ mod script;
 mod status;
 mod target;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -1,0 +1,5 @@
+mod breaker;
+mod contract;
+mod loss;
+pub(crate) mod server;
+mod target;
