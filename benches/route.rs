@@ -74,7 +74,7 @@ fn miss(n: usize) -> (Method, Canonical) {
     match n % 4 {
         0 => canonical.host = format!("other{n}.example.net"),
         1 => canonical.path = format!("/wp-admin/{n}/setup.php"),
-        2 => canonical.path.push_str("/none"),
+        2 => canonical.path.push_str("/none/none/none"),
         _ => return (Method::TRACE, canonical),
     }
     (method, canonical)
