@@ -367,6 +367,9 @@ impl<'r> Builder<'r> {
             place_slot(&mut table.slots, Slot { key, first, shape });
         }
         table.names = interned.lists;
+        table.leaves.shrink_to_fit();
+        table.conditions.shrink_to_fit();
+        table.texts.shrink_to_fit();
         table
     }
 }

@@ -218,75 +218,47 @@ fn place(problem: &Problem) -> String {
 
 #[test]
 fn every_bad_value_is_named() {
-    let with = |key: &str, value: serde_json::Value| {
-        let mut json = serde_json::json!({ "endpoints": ["10.0.0.1:80"] });
-        json[key] = value;
-        json
-    };
     let many: Vec<_> = (0..1025).map(|n| format!("n{n}:80")).collect();
+    let many = serde_json::json!(many).to_string();
+    let no_name = r#"{"server_name": "", "ca": "/none.pem"}"#;
+    // Key, its value, then number, place and part of the problem.
     let cases = [
-        (with("endpoints", serde_json::json!([])), ENDPOINT, "endpoints", "0 endpoints"),
-        (with("endpoints", serde_json::json!(many)), ENDPOINT, "endpoints", "allowed 1 to 1024"),
-        (with("endpoints", serde_json::json!(["a:80", "b"])), ENDPOINT, "endpoints.1", "no port"),
-        (with("endpoints", serde_json::json!(["a:80", "A:80"])), ENDPOINT, "endpoints.1", "twice"),
+        ("endpoints", "[]", ENDPOINT, "endpoints", "0 endpoints"),
+        ("endpoints", &many, ENDPOINT, "endpoints", "allowed 1 to 1024"),
+        ("endpoints", r#"["a:80", "b"]"#, ENDPOINT, "endpoints.1", "no port"),
+        ("endpoints", r#"["a:80", "A:80"]"#, ENDPOINT, "endpoints.1", "twice"),
+        ("retries", r#"{"attempts": 0}"#, ATTEMPTS, "retries.attempts", "1 to 5"),
+        ("retries", r#"{"attempts": 6}"#, ATTEMPTS, "retries.attempts", "1 to 5"),
+        ("timeouts", r#"{"connect": "0s"}"#, TIME, "timeouts.connect", "1ms"),
+        ("timeouts", r#"{"response": "2h"}"#, TIME, "timeouts.response", "1h"),
+        ("timeouts", r#"{"idle": "0ms"}"#, TIME, "timeouts.idle", "1ms"),
+        ("health", r#"{"path": "x"}"#, HEALTH, "health.path", "absolute"),
+        ("health", r#"{"path": "/a b"}"#, HEALTH, "health.path", "absolute"),
+        ("health", r#"{"path": "/", "interval": "1ms"}"#, TIME, "health.interval", "100ms"),
+        ("health", r#"{"path": "/", "timeout": "0s"}"#, TIME, "health.timeout", "1ms"),
         (
-            with("retries", serde_json::json!({ "attempts": 0 })),
-            ATTEMPTS,
-            "retries.attempts",
-            "1 to 5",
-        ),
-        (
-            with("retries", serde_json::json!({ "attempts": 6 })),
-            ATTEMPTS,
-            "retries.attempts",
-            "1 to 5",
-        ),
-        (with("timeouts", serde_json::json!({ "connect": "0s" })), TIME, "timeouts.connect", "1ms"),
-        (
-            with("timeouts", serde_json::json!({ "response": "2h" })),
-            TIME,
-            "timeouts.response",
-            "1h",
-        ),
-        (with("timeouts", serde_json::json!({ "idle": "0ms" })), TIME, "timeouts.idle", "1ms"),
-        (with("health", serde_json::json!({ "path": "x" })), HEALTH, "health.path", "absolute"),
-        (with("health", serde_json::json!({ "path": "/a b" })), HEALTH, "health.path", "absolute"),
-        (
-            with("health", serde_json::json!({ "path": "/", "interval": "1ms" })),
-            TIME,
-            "health.interval",
-            "100ms",
-        ),
-        (
-            with("health", serde_json::json!({ "path": "/", "timeout": "0s" })),
-            TIME,
-            "health.timeout",
-            "1ms",
-        ),
-        (
-            with("health", serde_json::json!({ "path": "/", "unhealthy_after": 0 })),
+            "health",
+            r#"{"path": "/", "unhealthy_after": 0}"#,
             HEALTH,
             "health.unhealthy_after",
-            "1 to 100",
+            "1 to",
         ),
         (
-            with("health", serde_json::json!({ "path": "/", "healthy_after": 101 })),
+            "health",
+            r#"{"path": "/", "healthy_after": 101}"#,
             HEALTH,
             "health.healthy_after",
-            "1 to 100",
+            "to 100",
         ),
-        (
-            with("tls", serde_json::json!({ "server_name": "", "ca": "/none.pem" })),
-            TLS,
-            "tls.server_name",
-            "neither",
-        ),
+        ("tls", no_name, TLS, "tls.server_name", "neither"),
     ];
-    for (json, number, at, part) in cases {
+    for (key, value, number, at, part) in cases {
+        let mut json = serde_json::json!({ "endpoints": ["10.0.0.1:80"] });
+        json[key] = serde_json::from_str(value).unwrap();
         let endpoints = Endpoints::new(Now::read());
-        let (plan, found) = compile(&endpoints, json.clone());
-        assert!(plan.is_none(), "{json}");
-        assert_eq!((found[0].number, place(&found[0]).as_str()), (number, at), "{json}");
+        let (plan, found) = compile(&endpoints, json);
+        assert!(plan.is_none(), "{key}: {value}");
+        assert_eq!((found[0].number, place(&found[0]).as_str()), (number, at), "{key}: {value}");
         assert!(found[0].message.contains(part), "{}", found[0].message);
     }
 }

@@ -11,7 +11,7 @@ const WINDOW_S: u64 = 10;
 /// never retry.
 pub const RETRIES_PER_SECOND_MIN: u64 = 3;
 /// One more than the window: the second that is being overwritten is never counted.
-const BUCKETS: usize = WINDOW_S as usize + 1;
+const BUCKETS: usize = 11;
 
 /// Requests and retries of the last 10 s of one service. Lock-free.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 
 use super::section::MatchSection;
+use super::table::{Leaf, Slot};
 use super::{RouteEntry, RouteTable, Verdict};
 use crate::base::bounds;
 use crate::base::code::Code;
@@ -285,6 +286,23 @@ fn a_pattern_of_the_most_segments_matches() {
     let table = table(&[&format!("- {path}"), &format!("- {}/{{p}}", &path[2..])]);
     assert_eq!(verdict(&table, &format!("GET h {path}")), "0");
     assert_eq!(verdict(&table, &format!("GET h {}/y", &path[2..])), "1 p=y");
+}
+
+/// Room for 10,000 routes: the table is most of what routing keeps.
+#[test]
+fn ten_thousand_routes_fit_two_mebibytes() {
+    let line =
+        |n: usize| format!("api{}.example.com /v1/service-{}/resource-{n}/{{id}}", n % 10, n % 100);
+    let sections: Vec<_> = (0..10_000).map(|n| section(&line(n))).collect();
+    let (table, problems) = compile(&sections);
+    assert_eq!(problems, []);
+    assert_eq!(size_of::<Slot>(), 16);
+    let table = &table.table;
+    let bytes = table.slots.capacity() * size_of::<Slot>()
+        + table.leaves.capacity() * size_of::<Leaf>()
+        + table.texts.capacity();
+    assert!(bytes < 2 << 20, "{bytes} bytes");
+    assert_eq!(table.names.len(), 1);
 }
 
 #[test]
