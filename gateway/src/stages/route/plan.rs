@@ -20,6 +20,8 @@ pub(super) const CONFLICT: u16 = 205;
 pub(super) const UNREACHABLE: u16 = 206;
 pub(super) const CROWDED: u16 = 207;
 
+/// Most routes that only methods and header conditions tell apart: a lookup goes through them one by one.
+pub(super) const RIVALS: usize = 1024;
 /// Most header conditions of one route.
 const CONDITIONS: usize = 16;
 /// Fields that the gateway itself sets: a client's are stripped before routing.
@@ -205,14 +207,13 @@ fn report_rivals(rules: &[Rule], routes: &[RouteEntry<'_>], cx: &mut Compile) {
     for rule in rules {
         let shape = (&rule.host, rule.path.text.as_str(), rule.path.prefix);
         let group = groups.entry(shape).or_default();
-        report_conflict(rule, group, routes, cx);
+        if group.len() < RIVALS {
+            report_conflict(rule, group, routes, cx);
+        }
         group.push(rule);
-        if group.len() == Shape::LEAVES + 1 {
+        if group.len() == RIVALS + 1 {
             within_match(rule.index, cx, |cx| {
-                cx.error(
-                    CROWDED,
-                    format!("more than {} routes with this host and path", Shape::LEAVES),
-                );
+                cx.error(CROWDED, format!("more than {RIVALS} routes with this host and path"));
             });
         }
     }
@@ -366,6 +367,9 @@ impl<'r> Builder<'r> {
             place_slot(&mut table.slots, Slot { key, first, shape });
         }
         table.names = interned.lists;
+        table.leaves.shrink_to_fit();
+        table.conditions.shrink_to_fit();
+        table.texts.shrink_to_fit();
         table
     }
 }

@@ -79,8 +79,8 @@ pub(super) struct Slot {
 pub(super) struct Shape(u32);
 
 impl Shape {
-    /// Most routes with one host and path.
-    pub(super) const LEAVES: usize = (1 << 15) - 1;
+    /// Largest count that fits; the plan's bound lies far below.
+    const LEAVES: usize = (1 << 15) - 1;
     const LITERALS: u32 = 1 << 31;
     const PARAM: u32 = 1 << 30;
 

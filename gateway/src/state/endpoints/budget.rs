@@ -11,7 +11,7 @@ const WINDOW_S: u64 = 10;
 /// never retry.
 pub const RETRIES_PER_SECOND_MIN: u64 = 3;
 /// One more than the window: the second that is being overwritten is never counted.
-const BUCKETS: usize = WINDOW_S as usize + 1;
+const BUCKETS: usize = 11;
 
 /// Requests and retries of the last 10 s of one service. Lock-free.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl RetryBudget {
         true
     }
 
-    fn count(&self, now: Now, requests: u64, retries: u64) {
+    pub(super) fn count(&self, now: Now, requests: u64, retries: u64) {
         let number = now.unix_s() % NUMBERS;
         let slot = &self.seconds[bucket(now.unix_s())];
         // The closure always yields a value.
@@ -70,7 +70,7 @@ impl RetryBudget {
         });
     }
 
-    fn sums(&self, now: Now) -> (u64, u64) {
+    pub(super) fn sums(&self, now: Now) -> (u64, u64) {
         let last = now.unix_s();
         (0..WINDOW_S).filter_map(|back| last.checked_sub(back)).fold((0, 0), |sum, second| {
             let known = Second::unpack(self.seconds[bucket(second)].load(Ordering::Relaxed));

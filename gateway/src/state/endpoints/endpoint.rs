@@ -130,7 +130,7 @@ impl Endpoint {
     }
 
     /// Takes the result of an active check; returns whether the verdict changed.
-    pub(super) fn checked(&self, result: Result<(), String>, needed: Needed) -> bool {
+    pub fn checked(&self, result: Result<(), String>, needed: Needed) -> bool {
         let unhealthy = self.unhealthy.load(Ordering::Relaxed);
         let mut checks = self.checks.lock();
         let contradicts = result.is_ok() == unhealthy;

@@ -79,12 +79,19 @@ pub async fn run(endpoints: Arc<Endpoints>, seed: u64) {
     }
 }
 
-type Running = HashMap<(Arc<str>, SocketAddr), Task>;
+pub(super) type Running = HashMap<(Arc<str>, SocketAddr), Task>;
 
 /// One check under way; stops when dropped.
-struct Task {
+pub(super) struct Task {
     check: Check,
     handle: AbortHandle,
+}
+
+impl Task {
+    #[cfg(test)]
+    pub(super) fn id(&self) -> tokio::task::Id {
+        self.handle.id()
+    }
 }
 
 impl Drop for Task {
@@ -93,7 +100,7 @@ impl Drop for Task {
     }
 }
 
-fn reconcile(endpoints: &Arc<Endpoints>, running: &mut Running, seed: u64) {
+pub(super) fn reconcile(endpoints: &Arc<Endpoints>, running: &mut Running, seed: u64) {
     let mut before = std::mem::take(running);
     for service in endpoints.serving().iter() {
         let Some(check) = service.check() else { continue };
@@ -171,12 +178,7 @@ where
     let connected = http1::Builder::new().max_buf_size(ANSWER_BYTES).handshake::<_, Body>(io).await;
     let (mut sender, connection) = connected.map_err(|error| error.to_string())?;
     let request = request(check, &check.target)?;
-    tokio::pin!(connection);
-    tokio::select! {
-        biased;
-        answer = sender.send_request(request) => status(answer),
-        _ = &mut connection => Err("closed without a response".into()),
-    }
+    drive(connection, sender.send_request(request)).await
 }
 
 async fn over_http2<S>(check: &Check, io: TokioIo<S>) -> Result<StatusCode, String>
@@ -189,12 +191,22 @@ where
     let (mut sender, connection) = connected.map_err(|error| error.to_string())?;
     let scheme = if check.tls.is_some() { "https" } else { "http" };
     let request = request(check, &format!("{scheme}://{}{}", check.authority, check.target))?;
-    tokio::pin!(connection);
-    tokio::select! {
+    drive(connection, sender.send_request(request)).await
+}
+
+/// Keeps the connection going until the answer is there. A connection may end in the very moment in which it hands over the
+/// answer; without one, its end is an error of the answer.
+async fn drive<B>(
+    connection: impl Future<Output = hyper::Result<()>>,
+    answer: impl Future<Output = hyper::Result<http::Response<B>>>,
+) -> Result<StatusCode, String> {
+    tokio::pin!(answer);
+    let answered = tokio::select! {
         biased;
-        answer = sender.send_request(request) => status(answer),
-        _ = &mut connection => Err("closed without a response".into()),
-    }
+        answered = &mut answer => answered,
+        _ = connection => answer.await,
+    };
+    answered.map(|response| response.status()).map_err(|error| error.to_string())
 }
 
 fn request(check: &Check, uri: &str) -> Result<Request<Body>, String> {
@@ -205,10 +217,6 @@ fn request(check: &Check, uri: &str) -> Result<Request<Body>, String> {
             .header(http::header::CONNECTION, "close");
     }
     builder.body(Empty::new()).map_err(|error| error.to_string())
-}
-
-fn status<B>(answer: hyper::Result<http::Response<B>>) -> Result<StatusCode, String> {
-    answer.map(|response| response.status()).map_err(|error| error.to_string())
 }
 
 /// Reproducible jitter: from the seed, the endpoint and a counter.

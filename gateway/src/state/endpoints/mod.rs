@@ -40,15 +40,18 @@ use service::{Service, ServiceSpec, Turn};
 #[derive(Debug)]
 pub struct Endpoints {
     started: Now,
-    known: Mutex<HashMap<(Arc<str>, SocketAddr), Weak<Endpoint>>>,
-    budgets: Mutex<HashMap<Arc<str>, Weak<RetryBudget>>>,
-    turns: Mutex<HashMap<Arc<str>, Weak<Turn>>>,
+    known: Shared<(Arc<str>, SocketAddr), Endpoint>,
+    budgets: Shared<Arc<str>, RetryBudget>,
+    turns: Shared<Arc<str>, Turn>,
     /// Last good addresses of each name.
     names: Mutex<HashMap<Arc<str>, Vec<IpAddr>>>,
     serving: ArcSwap<Vec<Arc<Service>>>,
     /// Counts changes of `serving` and of any service's members.
     changes: watch::Sender<u64>,
 }
+
+/// What lives as long as some configuration holds it.
+type Shared<K, T> = Mutex<HashMap<K, Weak<T>>>;
 
 impl Endpoints {
     pub fn new(started: Now) -> Arc<Endpoints> {
@@ -153,11 +156,7 @@ impl Endpoints {
     }
 }
 
-fn shared<T>(
-    map: &Mutex<HashMap<Arc<str>, Weak<T>>>,
-    name: &Arc<str>,
-    make: impl FnOnce() -> T,
-) -> Arc<T> {
+fn shared<T>(map: &Shared<Arc<str>, T>, name: &Arc<str>, make: impl FnOnce() -> T) -> Arc<T> {
     let mut map = map.lock();
     if let Some(value) = map.get(name).and_then(Weak::upgrade) {
         return value;
@@ -167,6 +166,6 @@ fn shared<T>(
     value
 }
 
-fn sweep<K: Eq + Hash, T>(map: &Mutex<HashMap<K, Weak<T>>>) {
+fn sweep<K: Eq + Hash, T>(map: &Shared<K, T>) {
     map.lock().retain(|_, value| value.strong_count() > 0);
 }

@@ -41,11 +41,8 @@ impl Lookup for SystemLookup {
 /// Resolves the names of the serving configuration every [`INTERVAL`], and at once when it changes. Never returns.
 pub async fn run(endpoints: Arc<Endpoints>, lookup: Arc<dyn Lookup>) {
     let mut changes = endpoints.watch();
-    let mut known: BTreeSet<Arc<str>> = BTreeSet::new();
     loop {
-        let names = names(&endpoints.serving());
-        resolve(&endpoints, &names, &lookup).await;
-        known.clone_from(&names);
+        let known = resolve_now(&endpoints, &lookup).await;
         let next = time::sleep(INTERVAL);
         tokio::pin!(next);
         // Members change far more often than names: only a new name is a reason to ask before the time.
@@ -53,7 +50,7 @@ pub async fn run(endpoints: Arc<Endpoints>, lookup: Arc<dyn Lookup>) {
             tokio::select! {
                 () = &mut next => break,
                 _ = changes.changed() => {
-                    if !self::names(&endpoints.serving()).is_subset(&known) {
+                    if !names(&endpoints.serving()).is_subset(&known) {
                         break;
                     }
                 }
@@ -82,11 +79,13 @@ pub async fn prepare(
     }
 }
 
-async fn resolve(endpoints: &Endpoints, names: &BTreeSet<Arc<str>>, lookup: &Arc<dyn Lookup>) {
-    if names.is_empty() {
-        return;
-    }
-    ask(endpoints, names, lookup).await;
+/// Asks for every name of the serving configuration; returns the names.
+pub(super) async fn resolve_now(
+    endpoints: &Endpoints,
+    lookup: &Arc<dyn Lookup>,
+) -> BTreeSet<Arc<str>> {
+    let names = names(&endpoints.serving());
+    ask(endpoints, &names, lookup).await;
     let mut changed = false;
     for service in endpoints.serving().iter() {
         changed |= endpoints.refresh(service);
@@ -95,6 +94,7 @@ async fn resolve(endpoints: &Endpoints, names: &BTreeSet<Arc<str>>, lookup: &Arc
         endpoints.forget();
         endpoints.announce();
     }
+    names
 }
 
 /// Asks for every name, a bounded number at a time; answers are learnt as they come.
