@@ -120,7 +120,10 @@ fn hostile_texts_stay_inside_their_member() {
         event.findings[0].evidence = hostile.into();
         event.waf.as_mut().unwrap().matches = vec![rule_match(1, hostile, hostile)];
         let line = line(event);
-        let acting = |found: char| found.is_control() || "<>\u{202e}\u{2066}\u{2028}\u{2029}\u{feff}\u{e0041}".contains(found);
+        let acting = |found: char| {
+            found.is_control()
+                || "<>\u{202e}\u{2066}\u{2028}\u{2029}\u{feff}\u{e0041}".contains(found)
+        };
         assert!(!line.contains(acting), "{line}");
         let parsed: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(parsed["url"]["path"], format!("/{hostile}"));

@@ -23,15 +23,53 @@ const SECRETS: [&str; 14] = [
 
 /// Names whose values are secret, as clients write them.
 const SECRET_NAMES: [&str; 30] = [
-    "access_token", "id_token", "refresh_token", "token", "Token", "ACCESS-TOKEN", "access%5Ftoken", "access%255Ftoken",
-    "password", "passwd", "user[password]", "newPassword", "client_secret", "secret", "sig", "Signature",
-    "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "AWSAccessKeyId", "X-Goog-Signature", "api_key",
-    "apiKey", "key", "code", "sessionid", "JSESSIONID", "jwt", "otp", "SAMLResponse",
+    "access_token",
+    "id_token",
+    "refresh_token",
+    "token",
+    "Token",
+    "ACCESS-TOKEN",
+    "access%5Ftoken",
+    "access%255Ftoken",
+    "password",
+    "passwd",
+    "user[password]",
+    "newPassword",
+    "client_secret",
+    "secret",
+    "sig",
+    "Signature",
+    "X-Amz-Signature",
+    "X-Amz-Credential",
+    "X-Amz-Security-Token",
+    "AWSAccessKeyId",
+    "X-Goog-Signature",
+    "api_key",
+    "apiKey",
+    "key",
+    "code",
+    "sessionid",
+    "JSESSIONID",
+    "jwt",
+    "otp",
+    "SAMLResponse",
 ];
 
 const HARMLESS_NAMES: [&str; 14] = [
-    "q", "page", "sort", "keyboard", "monkey", "design", "zipcode", "author", "pinned", "statement", "passage", "id",
-    "encoded", "compass",
+    "q",
+    "page",
+    "sort",
+    "keyboard",
+    "monkey",
+    "design",
+    "zipcode",
+    "author",
+    "pinned",
+    "statement",
+    "passage",
+    "id",
+    "encoded",
+    "compass",
 ];
 
 #[test]
@@ -64,7 +102,14 @@ fn shapes_are_taken_out_of_every_text() {
             assert!(!text(&hostile).contains(secret), "{hostile}");
         }
     }
-    for harmless in ["/v1/orders/7", "Mozilla/5.0 (X11; Linux x86_64)", "basic auth", "eyJ", "ghp_short", "task-force-one"] {
+    for harmless in [
+        "/v1/orders/7",
+        "Mozilla/5.0 (X11; Linux x86_64)",
+        "basic auth",
+        "eyJ",
+        "ghp_short",
+        "task-force-one",
+    ] {
         assert_eq!(text(harmless), harmless);
     }
 }
@@ -139,10 +184,13 @@ fn process_log_of(messages: &[&str]) -> String {
     let written = Arc::new(Mutex::new(Vec::new()));
     let into = written.clone();
     let filter = Filter { default: log::LevelFilter::Info, targets: Vec::new() };
-    let logger = ProcessLog::new(filter, Box::new(move |line| {
-        into.lock().unwrap().extend_from_slice(line);
-        true
-    }));
+    let logger = ProcessLog::new(
+        filter,
+        Box::new(move |line| {
+            into.lock().unwrap().extend_from_slice(line);
+            true
+        }),
+    );
     for message in messages {
         let arguments = format_args!("failed: {message}");
         let record = log::Record::builder().args(arguments).target("test").build();
