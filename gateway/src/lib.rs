@@ -12,6 +12,7 @@
 //! - [`admin`]: the operators' own listener
 //! - [`cli`]: `run`, `check`, `explain`, `schema`, `demo`
 
+pub mod admin;
 pub mod base;
 pub mod config;
 pub mod edge;

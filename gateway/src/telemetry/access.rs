@@ -149,7 +149,7 @@ fn decisive_rule(event: &Event) -> Option<&RuleMatch> {
 
 fn rule_head(json: &mut Json<'_>, rule: &RuleMatch) {
     json.plain("id", rule.rule_id);
-    json.text("name", &rule.message, NAME_BYTES);
+    json.text("name", &redact::prose(&rule.message), NAME_BYTES);
     json.text("category", &rule.class, NAME_BYTES);
 }
 

@@ -60,7 +60,8 @@ impl Feed {
     }
 
     /// Kept events after number `after`, and every later one through the receiver: none twice, none missing
-    /// unless the receiver reports that it lagged. `None`: only later ones.
+    /// unless the receiver reports that it lagged. `None`: only later ones. A number that was never given is of an
+    /// earlier process: everything kept comes.
     pub fn watch(
         &self,
         after: Option<u64>,
@@ -68,7 +69,11 @@ impl Feed {
         // New events are sent under this lock, so nothing comes between the two halves.
         let ring = self.ring.lock();
         let receiver = self.tail.subscribe();
-        let after = after.unwrap_or(ring.last);
+        let after = match after {
+            Some(after) if after > ring.last => 0,
+            Some(after) => after,
+            None => ring.last,
+        };
         let missed = ring.events.iter().filter(|recorded| recorded.sequence > after);
         (missed.cloned().collect(), receiver)
     }

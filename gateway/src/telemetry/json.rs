@@ -118,7 +118,7 @@ fn escape(out: &mut Vec<u8>, text: &str) {
 }
 
 fn needs_a_look(byte: u8) -> bool {
-    byte < 0x20 || byte >= 0x7f || matches!(byte, b'"' | b'\\' | b'<' | b'>')
+    !(0x20..0x7f).contains(&byte) || matches!(byte, b'"' | b'\\' | b'<' | b'>')
 }
 
 fn escape_char(out: &mut Vec<u8>, found: char) {

@@ -39,7 +39,7 @@ use self::sink::Sink;
 use crate::base::event::Event;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// The one place that events go to. One for each process; it outlives every generation.
 #[derive(Debug)]

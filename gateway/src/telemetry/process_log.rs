@@ -66,7 +66,7 @@ pub fn install(filter: Filter) -> Result<(), log::SetLoggerError> {
 /// Takes one line with its line break; false when it could not be written now.
 type Write = dyn Fn(&[u8]) -> bool + Send + Sync;
 
-pub(super) struct ProcessLog {
+pub(in crate::telemetry) struct ProcessLog {
     filter: Filter,
     rates: Mutex<Rates>,
     turn: Mutex<()>,
@@ -74,7 +74,7 @@ pub(super) struct ProcessLog {
 }
 
 impl ProcessLog {
-    pub(super) fn new(filter: Filter, write: Box<Write>) -> ProcessLog {
+    pub(in crate::telemetry) fn new(filter: Filter, write: Box<Write>) -> ProcessLog {
         ProcessLog { filter, rates: Mutex::default(), turn: Mutex::new(()), write }
     }
 }

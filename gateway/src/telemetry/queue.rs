@@ -83,6 +83,7 @@ impl Queue {
     }
 
     /// Everything that waits, in the order in which the requests ended.
+    #[allow(clippy::vec_box)] // sorting moves pointers instead of half a kilobyte each
     pub(super) fn drain(&self) -> Vec<Box<Event>> {
         self.pressed.store(false, Ordering::Relaxed);
         let mut events = Vec::new();

@@ -86,8 +86,10 @@ pub(super) struct HistogramTotal {
 /// `N` counters for each name of a bounded set that the configuration defines: limits, issuers, services.
 #[derive(Debug)]
 pub(super) struct Tally<const N: usize> {
-    shards: Box<[RwLock<HashMap<Arc<str>, Box<[AtomicU64; N]>>>]>,
+    shards: Box<[RwLock<Names<N>>]>,
 }
+
+type Names<const N: usize> = HashMap<Arc<str>, Box<[AtomicU64; N]>>;
 
 impl<const N: usize> Tally<N> {
     pub(super) fn new() -> Tally<N> {
