@@ -4,7 +4,7 @@ use crate::base::compile::{Step, nearest, number};
 
 use super::report::{Placed, Problems};
 use super::shape::{Id, Map, Range, Shape, Shapes, Text};
-use super::source::SourceMap;
+use super::source::{SourceMap, sounds_secret};
 use super::tree::{Entry, Node, Place, Value};
 
 /// What a check found.
@@ -68,6 +68,9 @@ impl<'a> Walk<'a> {
     fn map(&mut self, map: &'a Map, entries: &'a [Entry], name: Place) {
         let mut meant = Vec::new();
         for entry in entries {
+            if self.found.problems.is_full() {
+                return;
+            }
             self.path.push(Part::Key(&entry.key));
             match map.keys.get(&*entry.key).copied().or(map.named) {
                 Some(id) => self.node(id, &entry.node, entry.key_place),
@@ -248,12 +251,6 @@ fn way_out(shape: &Shape, node: &Node, written: &str) -> Option<String> {
         _ => {}
     }
     shape.example.as_ref().map(|example| format!("for example {example}"))
-}
-
-fn sounds_secret(key: &str) -> bool {
-    const WORDS: [&str; 5] = ["pass", "secret", "token", "credential", "key"];
-    let key = key.to_lowercase();
-    WORDS.iter().any(|word| key.contains(word))
 }
 
 /// A value of any length, as part of a sentence.

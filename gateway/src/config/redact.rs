@@ -4,7 +4,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::document::Document;
-use super::source::without_credentials;
+use super::source::{sounds_secret, without_credentials};
 
 /// What stands for a hidden value.
 const HIDDEN: &str = "****";
@@ -32,10 +32,8 @@ fn redact(json: &mut Json) {
 
 /// Values that a route matches on, or that a test sends, may be shared secrets.
 fn hide_fields(fields: &mut Map<String, Json>) {
-    const WORDS: [&str; 6] = ["auth", "cookie", "key", "token", "secret", "password"];
     for (name, value) in fields {
-        let name = name.to_lowercase();
-        if WORDS.iter().any(|word| name.contains(word)) {
+        if sounds_secret(name) || name.to_lowercase().contains("authorization") {
             *value = HIDDEN.into();
         }
     }

@@ -81,6 +81,7 @@ impl SourceMap {
 
 impl SourceFile {
     pub(super) fn new(name: &str, text: String) -> SourceFile {
+        let name: String = name.chars().map(printable).collect();
         SourceFile { name: name.into(), lines: line_starts(&text), text }
     }
 
@@ -105,6 +106,8 @@ impl SourceFile {
 /// Characters of a long line that are shown before and after the start of the span.
 const BEFORE: usize = 60;
 const AFTER: usize = 80;
+/// Bytes around the shown part that are searched for secrets: a line may be as long as the file.
+const NEAR: usize = 1024;
 
 /// A line fit to be printed, and the characters of it that `span` covers.
 fn shown(
@@ -115,7 +118,9 @@ fn shown(
 ) -> (String, Range<usize>) {
     let before = text[line.start..span.start].char_indices().rev().nth(BEFORE);
     let from = before.map_or(line.start, |(index, _)| line.start + index);
-    let masks = masks(&text[line.clone()], line.start, secrets);
+    let near = floor(text, from.saturating_sub(NEAR)).max(line.start)
+        ..floor(text, from.saturating_add(NEAR)).min(line.end);
+    let masks = masks(&text[near.clone()], near.start, secrets);
     let line = from..from + text[from..line.end].trim_end().len();
     let (cells, cut) = cells(text, line, &masks);
 
@@ -164,7 +169,32 @@ pub(super) fn is_direction_mark(char: char) -> bool {
 fn masks(line: &str, offset: usize, secrets: &[Place]) -> Vec<Range<usize>> {
     let shift = |range: Range<usize>| range.start + offset..range.end + offset;
     let known = secrets.iter().map(|secret| secret.start as usize..secret.end as usize);
-    known.chain(credentials(line).map(shift)).collect()
+    known.chain(credentials(line).chain(in_place(line)).map(shift)).collect()
+}
+
+/// Whether the value of a key of this name may be a secret.
+pub(super) fn sounds_secret(name: &str) -> bool {
+    const WORDS: [&str; 7] = ["pass", "secret", "token", "credential", "cookie", "_key", "-key"];
+    let name = name.to_lowercase();
+    WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Bytes of what looks like secrets written in place, such as `token: abc`: a file with a syntax error or a key
+/// written twice is shown before anyone knows what its values are.
+fn in_place(line: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    line.match_indices(": ").filter_map(|(colon, _)| {
+        let name = line[..colon].trim_end_matches(['"', '\'', ' ']);
+        let start = name.rfind([' ', '{', ',', '"', '\'']).map_or(0, |index| index + 1);
+        if !sounds_secret(&name[start..]) {
+            return None;
+        }
+        let rest = line[colon + 1..].trim_start();
+        let value = line.len() - rest.len();
+        let harmless = ["file:", "env:", "{", "[", "#"].iter().any(|start| rest.starts_with(start));
+        let end = rest.find([',', '}', '#']).unwrap_or(rest.len());
+        let length = rest[..end].trim_end().len();
+        (!harmless && length > 0).then_some(value..value + length)
+    })
 }
 
 /// Bytes of the credentials in each `scheme://user:password@host` of a text.

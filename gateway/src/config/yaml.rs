@@ -202,14 +202,18 @@ impl Reader<'_, '_> {
     /// Reports keys written twice and keeps the first of each.
     fn refuse_duplicates(&mut self, node: &mut Node) {
         let Value::Map(entries) = &mut node.value else { return };
-        for (first, again) in duplicates(entries) {
+        let pairs = duplicates(entries);
+        for (first, again) in pairs.iter().copied() {
+            if self.problems.is_full() {
+                break;
+            }
             let message = format!("key `{}` is written twice", entries[again].key);
             self.problems.push(
                 Placed::new(number::DUPLICATE_KEY, entries[again].key_place, message)
                     .related(entries[first].key_place),
             );
         }
-        if !self.problems.is_empty() {
+        if !pairs.is_empty() {
             let mut seen = std::collections::HashSet::new();
             entries.retain(|entry| seen.insert(entry.key.clone()));
         }

@@ -141,6 +141,13 @@ fn every_number_is_documented_once_and_no_other() {
 }
 
 #[test]
+fn what_is_shown_can_be_loaded_again() {
+    let document = loaded("config/reference.yaml").document;
+    let again = load::load_str("shown", &redacted(&document).to_string());
+    assert_eq!(again.unwrap_or_else(|report| panic!("{report}")).document, document);
+}
+
+#[test]
 fn what_the_admin_listener_shows_holds_no_secret() {
     let text = "version: 1\nlisteners: {}\n\
         admin: { bind: 127.0.0.1:1, token: env:ADMIN }\n\
