@@ -312,7 +312,7 @@ impl Names<'_> {
         let names = auth.issuers.as_deref().unwrap_or_default();
         let optional = auth.optional.unwrap_or(false);
         let own = section.auth.as_ref().is_some_and(|auth| auth.issuers.is_some());
-        let mut compile =
+        let compile =
             |cx: &mut Compile| identity::Plan::compile(names, optional, &self.issuers, cx);
         match own {
             true => cx.within("auth", |cx| cx.within("issuers", compile)),

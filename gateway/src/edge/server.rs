@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -40,6 +41,7 @@ pub struct Server {
     /// The admin listener's socket, to be handed over with the others.
     admin: Mutex<Option<std::net::TcpListener>>,
     draining: watch::Sender<bool>,
+    ending: AtomicBool,
 }
 
 /// A socket and the address that the configuration gave it; port 0 becomes another one.
@@ -66,6 +68,7 @@ impl Server {
             inherited: Mutex::new(inherited),
             admin: Mutex::default(),
             draining,
+            ending: AtomicBool::new(false),
         })
     }
 
@@ -92,9 +95,13 @@ impl Server {
         Ok(tokio)
     }
 
-    /// Whether the process has begun to end.
-    pub fn is_draining(&self) -> bool {
-        *self.draining.borrow()
+    /// The process was told to stop: readiness fails from now on, connections are still taken.
+    pub fn announce_end(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
     }
 
     /// Closes what a predecessor passed and this configuration does not use.
@@ -138,6 +145,7 @@ impl Server {
     /// Stops accepting, lets requests finish for `grace` at most, and says whether all did.
     pub async fn drain(&self, grace: Duration) -> bool {
         let deadline = Instant::now() + grace;
+        self.announce_end();
         self.draining.send_replace(true);
         let stopped = std::mem::take(&mut *self.running.lock());
         *self.admin.lock() = None;

@@ -75,6 +75,11 @@ impl Inspection {
         self.judge(verdict)
     }
 
+    /// What matched so far.
+    pub fn matches(&self) -> Vec<RuleMatch> {
+        self.transaction.matches().iter().map(rule_match).collect()
+    }
+
     pub fn mode(&self) -> Mode {
         self.plan.mode
     }
