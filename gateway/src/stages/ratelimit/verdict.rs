@@ -62,7 +62,7 @@ impl Verdict {
             .filter(|answer| answer.objects() && !answer.binding())
             .map(|answer| refusal(&[*answer], clock))
             .collect();
-        let objecting: SmallVec<[Answer<'_>; 4]> =
+        let objecting: SmallVec<[Answer<'_>; 2]> =
             answers.iter().filter(|answer| answer.objects() && answer.binding()).copied().collect();
         if objecting.is_empty() {
             let near = answers.iter().any(Answer::is_near);
@@ -135,7 +135,7 @@ impl<'a> Answer<'a> {
 /// One finding for all answers, which must object. The store's loss counts only when nothing is exceeded: a client
 /// that has used up its share must not read that the fault is ours.
 fn refusal(answers: &[Answer<'_>], clock: Clock) -> Box<Finding> {
-    let exceeded: SmallVec<[Answer<'_>; 4]> =
+    let exceeded: SmallVec<[Answer<'_>; 2]> =
         answers.iter().filter(|answer| answer.count.is_some()).copied().collect();
     if exceeded.is_empty() {
         return store_lost(answers);

@@ -43,7 +43,7 @@ pub struct Standing {
 pub struct Charged {
     /// No binding charge was exceeded; otherwise nothing was counted at all.
     pub granted: bool,
-    pub standings: SmallVec<[Standing; 4]>,
+    pub standings: SmallVec<[Standing; 2]>,
 }
 
 /// Most limits of one request in one stage.
@@ -169,13 +169,13 @@ impl Table {
     }
 
     fn charge_many(&self, charges: &[Charge], clock: Clock) -> Charged {
-        let places: SmallVec<[Place; 4]> =
+        let places: SmallVec<[Place; 2]> =
             charges.iter().map(|charge| self.place(charge.subject)).collect();
         // Locked in ascending order: two requests never wait for each other.
-        let mut order: SmallVec<[usize; 4]> = places.iter().map(|place| place.shard).collect();
+        let mut order: SmallVec<[usize; 2]> = places.iter().map(|place| place.shard).collect();
         order.sort_unstable();
         order.dedup();
-        let mut held: SmallVec<[MutexGuard<'_, Shard>; 4]> =
+        let mut held: SmallVec<[MutexGuard<'_, Shard>; 2]> =
             order.iter().map(|shard| self.shards[*shard].lock()).collect();
         let at = |place: &Place| order.binary_search(&place.shard).unwrap_or(0);
 

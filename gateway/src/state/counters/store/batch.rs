@@ -27,7 +27,7 @@ type Waiter = oneshot::Sender<Result<Charged, Lost>>;
 pub(super) struct Group {
     /// Sets of limits differ in their numbers, so only requests of one set share a call.
     set: u64,
-    subjects: SmallVec<[Subject; 4]>,
+    subjects: SmallVec<[Subject; 2]>,
 }
 
 /// Groups with a call under way, and who waits for the next one.
@@ -85,7 +85,7 @@ pub(super) struct Lead {
     pub(super) batches: Arc<Batches>,
     pub(super) mirror: Arc<Table>,
     pub(super) group: Group,
-    pub(super) charges: SmallVec<[Charge; 4]>,
+    pub(super) charges: SmallVec<[Charge; 2]>,
     /// Wall clock of the first request: quotas of the mirror find their window with it.
     pub(super) unix_us: u64,
     /// The group was ended in order.
