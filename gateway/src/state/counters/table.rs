@@ -253,9 +253,11 @@ impl Shard {
             Some(row) if holds(row, charge.subject) => {
                 let spent = charge.measure.spent(cell_of(row), clock);
                 // A lowered limit: what is written from now on is within its bucket.
-                if row[IDLE_AT] > charge.measure.idle_at(charge.measure.cap(), clock) {
-                    let subject = charge.subject;
-                    *row = self::row(subject, &charge.measure, spent, clock);
+                if spent == charge.measure.cap() {
+                    let within = self::row(charge.subject, &charge.measure, spent, clock);
+                    if row[IDLE_AT] > within[IDLE_AT] {
+                        *row = within;
+                    }
                 }
                 spent
             }
@@ -305,5 +307,5 @@ fn cell_of(row: &Row) -> Cell {
 fn row(subject: Subject, measure: &Measure, spent: u64, clock: Clock) -> Row {
     let (high, low) = halves(subject);
     let cell = measure.cell(spent, clock);
-    [high, low, cell.at, cell.part, measure.idle_at(spent, clock), clock.steady_us]
+    [high, low, cell.at, cell.part, measure.idle_at(cell, clock), clock.steady_us]
 }
