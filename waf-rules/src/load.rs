@@ -43,6 +43,13 @@ enum Home {
     Folder(PathBuf),
 }
 
+impl Home {
+    /// The folder a file is in.
+    fn of(file: &Path) -> Self {
+        Self::Folder(file.parent().map(Path::to_path_buf).unwrap_or_default())
+    }
+}
+
 #[derive(Default)]
 struct Loader {
     sources: Sources,
@@ -73,7 +80,7 @@ impl Loader {
     }
 
     fn file(&mut self, path: &Path, depth: usize) {
-        let home = Home::Folder(path.parent().unwrap_or(Path::new("")).to_path_buf());
+        let home = Home::of(path);
         match include::read(path) {
             Ok(text) => self.source(&path.to_string_lossy(), &text, home, depth),
             Err(message) => self.failures.push(LoadError::file(path.to_string_lossy(), message)),
@@ -116,8 +123,7 @@ impl Loader {
     fn included(&mut self, path: &Path, span: Span, depth: usize) {
         match include::read(path) {
             Ok(text) => {
-                let home = Home::Folder(path.parent().unwrap_or(Path::new("")).to_path_buf());
-                self.source(&path.to_string_lossy(), &text, home, depth);
+                self.source(&path.to_string_lossy(), &text, Home::of(path), depth);
             }
             Err(message) => {
                 let message = format!("{}: {message}", path.display());

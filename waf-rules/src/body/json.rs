@@ -251,7 +251,7 @@ fn is_number(text: &[u8]) -> bool {
         None => (mantissa, None),
     };
     let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    let signed = |text: &[u8]| digits(text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text));
+    let signed = |text: &[u8]| digits(text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text));
     digits(whole)
         && (whole == b"0" || whole[0] != b'0')
         && fraction.is_none_or(digits)

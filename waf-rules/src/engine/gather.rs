@@ -3,7 +3,7 @@
 use super::buffers::Buffer;
 use super::eval::Run;
 use super::tx_store::TxValue;
-use crate::plan::{Link, Matcher, Target};
+use crate::plan::{Exclusion, Link, Matcher, Target};
 use crate::tx::TxSlot;
 use crate::variable::{Kind, Store, Variable};
 
@@ -158,23 +158,29 @@ impl Run<'_> {
 
     /// Takes out what the link, the profile and `ctl` actions exclude, from `start` on.
     fn exclude(&self, rule: u32, link: &Link, start: usize, values: &mut Vec<Value>) {
-        let own = link.exclusions.iter();
-        let profile = self.profile.exclusions.iter().filter(|(rules, _)| rules.contains(rule)).flat_map(|(_, e)| e);
-        let removed = self.removed_targets(rule);
-        let exclusions: smallvec::SmallVec<[_; 8]> = own.chain(profile).chain(removed).collect();
-        if exclusions.is_empty() {
+        let profile = self.profile.exclusions.iter().any(|(rules, _)| rules.contains(rule));
+        if start == values.len() || link.exclusions.is_empty() && !profile && !self.removes_targets(rule) {
             return;
         }
         let mut keep = start;
         for at in start..values.len() {
             let value = values[at];
             let key = self.key_bytes(&value.key);
-            if !exclusions.iter().any(|exclusion| exclusion.covers(value.variable, key)) {
+            if !self.exclusions(rule, link).any(|exclusion| exclusion.covers(value.variable, key)) {
                 values[keep] = value;
                 keep += 1;
             }
         }
         values.truncate(keep);
+    }
+
+    fn exclusions<'s>(&'s self, rule: u32, link: &'s Link) -> impl Iterator<Item = &'s Exclusion> {
+        let profile = self.profile.exclusions.iter().filter(move |(rules, _)| rules.contains(rule));
+        link.exclusions.iter().chain(profile.flat_map(|(_, targets)| targets)).chain(self.removed_targets(rule))
+    }
+
+    fn removes_targets(&self, rule: u32) -> bool {
+        self.removed_targets(rule).next().is_some()
     }
 
     pub(super) fn key_bytes(&self, key: &Key) -> &[u8] {
