@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::control::GatewayControl;
+use super::operators::Operators;
 use super::{CONFIG, ProcessArgs, SYSTEM, install_log};
 use crate::base::clock::Now;
 use crate::config::files;
@@ -32,17 +33,8 @@ const RESOLVE_DEADLINE: Duration = Duration::from_secs(2);
 /// How long the end waits for the access log to be written.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
-/// What a caller may do once the gateway serves.
-pub(super) struct Serving<'a> {
-    pub server: &'a Server,
-}
-
 /// Serves until told to stop. `serving` is called once listeners accept.
-pub(super) fn run(
-    source: Source,
-    args: &ProcessArgs,
-    serving: impl FnOnce(Serving<'_>),
-) -> ExitCode {
+pub(super) fn run(source: Source, args: &ProcessArgs, serving: impl FnOnce()) -> ExitCode {
     install_log(args.log);
     let state = match HttpFetch::new() {
         Ok(fetch) => State::new(Arc::new(fetch), Now::read()),
@@ -92,7 +84,7 @@ async fn serve(
     state: Arc<State>,
     args: &ProcessArgs,
     workers: usize,
-    serving: impl FnOnce(Serving<'_>),
+    serving: impl FnOnce(),
 ) -> Result<(), String> {
     let mut signals = Signals::install()?;
     let snapshot = accepted.snapshot.clone();
@@ -117,19 +109,13 @@ async fn serve(
     ));
     let control = Arc::new(GatewayControl::new(live.clone(), server.clone(), reloader.clone()));
     telemetry.metrics().ask(control.clone());
-    if let Some(admin) = &snapshot.admin {
-        let socket = server
-            .bind_admin(admin.bind)
-            .map_err(|error| format!("admin listener cannot bind {}: {error}", admin.bind))?;
-        let serve = crate::admin::serve(
-            socket,
-            admin.token.clone(),
-            control,
-            telemetry.clone(),
-            drained.clone(),
-        );
-        tokio::spawn(serve);
-    }
+    let operators = Operators::new(server.clone(), control, telemetry.clone());
+    operators.follow(snapshot.admin.as_ref())?;
+    server.on_adopt(move |next| {
+        if let Err(error) = operators.follow(next.admin.as_ref()) {
+            log::error!(target: "yett", "{error}");
+        }
+    });
     server.close_unclaimed();
     for (name, address) in server.addresses() {
         log::info!(target: "yett", "listener `{name}` on {address}");
@@ -139,7 +125,7 @@ async fn serve(
     }
     let succeeded = offer(args.handover.as_deref(), &server)?;
     watch_files(&source, &live, &reloader);
-    serving(Serving { server: &server });
+    serving();
     let end = signals.wait(&reloader, &telemetry, succeeded).await;
     if end == End::Told {
         server.announce_end();

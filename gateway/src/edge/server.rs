@@ -39,10 +39,13 @@ pub struct Server {
     /// Sockets of a predecessor that nobody has claimed yet.
     inherited: Mutex<Vec<Passed>>,
     /// The admin listener's socket, to be handed over with the others.
-    admin: Mutex<Option<std::net::TcpListener>>,
+    admin: Mutex<Option<Bound>>,
+    followers: Mutex<Option<Follow>>,
     draining: watch::Sender<bool>,
     ending: AtomicBool,
 }
+
+type Follow = Box<dyn Fn(&Snapshot) + Send + Sync>;
 
 /// A socket and the address that the configuration gave it; port 0 becomes another one.
 struct Bound {
@@ -71,6 +74,7 @@ impl Server {
             prepared: Mutex::default(),
             inherited: Mutex::new(inherited),
             admin: Mutex::default(),
+            followers: Mutex::default(),
             draining,
             ending: AtomicBool::new(false),
         })
@@ -90,15 +94,29 @@ impl Server {
         self.running.lock().iter().map(|(name, one)| (name.clone(), one.slots.clone())).collect()
     }
 
-    /// The admin listener: inherited, or bound anew.
+    /// The admin listener: the one that is bound already, an inherited one, or a new one.
     pub fn bind_admin(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        let socket = match self.claim(ADMIN, address) {
-            Some(socket) => socket,
-            None => into_std(listener::bind(address)?)?,
+        let mut admin = self.admin.lock();
+        let socket = match admin.take().filter(|bound| bound.wanted == address) {
+            Some(bound) => bound.socket,
+            None => match self.claim(ADMIN, address) {
+                Some(socket) => socket,
+                None => into_std(listener::bind(address)?)?,
+            },
         };
         let tokio = from_std(&socket)?;
-        *self.admin.lock() = Some(socket);
+        *admin = Some(Bound { wanted: address, socket });
         Ok(tokio)
+    }
+
+    /// The configuration wants no admin listener any more.
+    pub fn close_admin(&self) {
+        *self.admin.lock() = None;
+    }
+
+    /// Called with every generation that serves, after its listeners are there.
+    pub fn on_adopt(&self, follow: impl Fn(&Snapshot) + Send + Sync + 'static) {
+        *self.followers.lock() = Some(Box::new(follow));
     }
 
     /// The process was told to stop: readiness fails from now on, connections are still taken.
@@ -142,8 +160,8 @@ impl Server {
             running.iter().filter_map(socket).collect()
         };
         let admin = self.admin.lock();
-        let admin = admin.as_ref().and_then(|socket| {
-            Some((format!("{ADMIN} {}", socket.local_addr().ok()?), socket.try_clone().ok()?))
+        let admin = admin.as_ref().and_then(|bound| {
+            Some((format!("{ADMIN} {}", bound.wanted), bound.socket.try_clone().ok()?))
         });
         sockets.extend(admin);
         sockets
@@ -248,6 +266,9 @@ impl Host for Server {
         }
         for (name, bound) in prepared {
             self.start(name, bound);
+        }
+        if let Some(follow) = &*self.followers.lock() {
+            follow(next);
         }
     }
 
