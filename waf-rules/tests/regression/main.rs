@@ -4,6 +4,7 @@
 //! The CRS is not part of the project. `YETT_CRS` names its folder (rules, set-up example, tests);
 //! without it `../shared/crs` beside the workspace is tried, and when there is none its tests say
 //! so and do nothing.
+#![allow(clippy::panic, reason = "tests only: every failure to set up is one")]
 
 mod builtin;
 mod crs;
@@ -27,7 +28,10 @@ fn prefilter_differences(profile: &Profile, tests: &[ftw::Test]) -> Vec<String> 
     ftw::in_parallel(tests, stages).into_iter().flatten().collect()
 }
 
-fn summary(tx: &Transaction) -> (Vec<u32>, Vec<(u32, String, String, i64)>) {
+/// Rules that matched, and (rule, target, data, score) of each match.
+type Summary = (Vec<u32>, Vec<(u32, String, String, i64)>);
+
+fn summary(tx: &Transaction) -> Summary {
     let one =
         |found: &Match| (found.rule_id, found.target.clone(), found.data.clone(), found.score);
     (tx.matched_rules().to_vec(), tx.matches().iter().map(one).collect())
