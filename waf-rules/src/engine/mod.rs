@@ -5,6 +5,7 @@
 //! questions are worth it, `effects` and `expand` do what a match asks for. All that a request needs
 //! to remember is one [`state::State`]; the program is only read.
 
+mod ask;
 mod budget;
 mod buffers;
 mod candidates;
