@@ -2,7 +2,7 @@
 # Scripts can be read by what runs them, and what is written in two places is the same.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-for script in .ci/run .ci/*.sh load/*.sh; do
+for script in .ci/run .ci/*.sh load/*.sh benches/*.sh; do
     bash -n "$script"
 done
 if have python3; then
