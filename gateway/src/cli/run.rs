@@ -19,7 +19,7 @@ use crate::config::reload::{Accepted, Host, Reloader, Source, accept};
 use crate::config::snapshot::Snapshot;
 use crate::edge::gateway::Gateway;
 use crate::edge::handover::{self, Inheritance};
-use crate::edge::server::{Server, access_log, inherit};
+use crate::edge::server::{Server, access_log, inherit, resolve_names};
 use crate::pipeline::trial;
 use crate::state::State;
 use crate::state::endpoints::{health, resolve};
@@ -28,8 +28,6 @@ use crate::telemetry::Telemetry;
 
 /// How often the configuration's and certificates' files are looked at.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
-/// How long a start waits for host names of services.
-const RESOLVE_DEADLINE: Duration = Duration::from_secs(2);
 /// How long the end waits for the access log to be written.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -141,12 +139,10 @@ async fn serve(
 
 /// Background work of what outlives snapshots.
 async fn start_state(state: &Arc<State>, snapshot: &Snapshot) {
-    let lookup: Arc<dyn resolve::Lookup> = Arc::new(resolve::SystemLookup);
-    let services: Vec<_> = snapshot.services.values().map(|plan| plan.service.clone()).collect();
-    resolve::prepare(&state.endpoints, &services, &lookup, RESOLVE_DEADLINE).await;
+    resolve_names(snapshot).await;
     let keys = state.clone();
     tokio::spawn(async move { keys.keys.run().await });
-    tokio::spawn(resolve::run(state.endpoints.clone(), lookup));
+    tokio::spawn(resolve::run(state.endpoints.clone(), Arc::new(resolve::SystemLookup)));
     tokio::spawn(health::run(state.endpoints.clone(), Now::read().unix_us));
 }
 

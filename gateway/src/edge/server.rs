@@ -22,10 +22,13 @@ use super::listener::{self, Slots};
 use crate::base::clock::Now;
 use crate::config::reload::Host;
 use crate::config::snapshot::Snapshot;
+use crate::state::endpoints::resolve;
 use crate::telemetry::{AccessLog, Target};
 
 /// Name under which the admin listener is handed over; no listener of a configuration can have it.
 pub const ADMIN: &str = "(admin)";
+/// How long a new generation waits for host names of services.
+const RESOLVE_DEADLINE: Duration = Duration::from_secs(2);
 /// How often draining looks whether connections are left.
 const DRAIN_TICK: Duration = Duration::from_millis(10);
 
@@ -219,6 +222,10 @@ impl Server {
 }
 
 impl Host for Server {
+    fn warm(&self, next: &Snapshot) {
+        self.runtime.block_on(resolve_names(next));
+    }
+
     fn prepare(&self, next: &Arc<Snapshot>) -> Result<(), String> {
         let _runtime = self.runtime.enter();
         let mut prepared = Vec::new();
@@ -275,6 +282,13 @@ impl Host for Server {
     fn refused(&self, _why: &str) {
         self.gateway.telemetry.metrics().reload_refused();
     }
+}
+
+/// Addresses of host names that no generation before had: without them their services would start unavailable.
+pub async fn resolve_names(next: &Snapshot) {
+    let lookup: Arc<dyn resolve::Lookup> = Arc::new(resolve::SystemLookup);
+    let services: Vec<_> = next.services.values().map(|plan| plan.service.clone()).collect();
+    resolve::prepare(&next.state.endpoints, &services, &lookup, RESOLVE_DEADLINE).await;
 }
 
 /// What outlives snapshots follows the one in force.
