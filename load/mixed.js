@@ -6,8 +6,8 @@
 // P95_MS    bound for each kind                (100)
 
 import { sleep } from 'k6';
-import { common, ready, send, thresholds } from './lib/gateway.js';
-import { api, attacks, browse, burst, limited, period_ms } from './lib/requests.js';
+import { common, send, thresholds } from './lib/gateway.js';
+import { api, attacks, browse, burst, limited, period_ms, refill_s, rested } from './lib/requests.js';
 
 const seconds = Math.min(parse(__ENV.DURATION || '30s'), 600);
 // The demo grants one client address 1,000 a second, and all of this comes from one.
@@ -51,11 +51,7 @@ export const options = {
   ),
 };
 
-export function setup() {
-  ready();
-  // Whoever was here before may have left the bucket empty.
-  sleep((burst * period_ms) / 1000 + 0.5);
-}
+export const setup = rested;
 
 export const visit = () => any('browse', browse);
 export const call = () => any('api', api);
@@ -75,7 +71,7 @@ export function hurry() {
     if (Date.now() - began > period_ms * 0.8) break;
     send('burst', limited, { status: 429, code: 'ratelimit.exceeded' });
   }
-  sleep((burst * period_ms) / 1000 + 0.5);
+  sleep(refill_s);
 }
 
 function parse(text) {

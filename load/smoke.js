@@ -1,8 +1,8 @@
 // Every kind of request once, in order: is everything that the other scripts rely on as they expect it?
 
 import { check } from 'k6';
-import { common, ready, send, thresholds } from './lib/gateway.js';
-import { api, attacks, browse, burst, limited } from './lib/requests.js';
+import { common, send, thresholds } from './lib/gateway.js';
+import { api, attacks, browse, burst, limited, rested } from './lib/requests.js';
 
 export const options = {
   ...common,
@@ -10,7 +10,7 @@ export const options = {
   thresholds: thresholds({ browse: browse.length, api: api.length, attack: attacks.length, burst: burst + 1 }),
 };
 
-export const setup = ready;
+export const setup = rested;
 
 export default function () {
   for (const request of browse) send('browse', request, request.expected);

@@ -1,6 +1,7 @@
 // The requests of the scripts, as data: what is sent, and in `expected` the one right answer.
 
-import { bearer } from './gateway.js';
+import { sleep } from 'k6';
+import { bearer, ready } from './gateway.js';
 
 const json = { 'Content-Type': 'application/json' };
 const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
@@ -133,3 +134,11 @@ export const attacks = [
 export const limited = { name: 'limited', path: '/burst' };
 export const burst = 5;
 export const period_ms = 2000;
+// How long an empty bucket takes to be full again.
+export const refill_s = (burst * period_ms) / 1000 + 0.5;
+
+// A setup for scripts that count on a full bucket: whoever was here before may have left it empty.
+export function rested() {
+  ready();
+  sleep(refill_s);
+}
