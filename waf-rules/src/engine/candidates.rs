@@ -5,7 +5,8 @@ use super::eval::Run;
 use super::gather::{Content, Value};
 use crate::bitset::BitSet;
 use crate::bytes::index;
-use crate::plan::{Link, Program};
+use crate::plan::{Link, Program, Target};
+use crate::variable::Kind;
 
 const NONE: u32 = u32::MAX;
 
@@ -61,10 +62,31 @@ impl Run<'_> {
             return true;
         }
         let (word, bit) = (link.operator as usize / 64, 1 << (link.operator % 64));
-        link.groups.iter().any(|group| {
+        let in_group = link.groups.iter().any(|group| {
             let start = self.group(*group);
             self.state.candidates.groups[start + word] & bit != 0
-        })
+        });
+        in_group || link.loose.iter().any(|at| self.is_candidate_target(link, &link.targets[*at]))
+    }
+
+    /// Some value of a target that no group stands for might match the link's operator.
+    fn is_candidate_target(&mut self, link: &Link, target: &Target) -> bool {
+        if target.count || target.variable.kind == Kind::Rule {
+            return true;
+        }
+        let mut values = std::mem::take(&mut self.state.scratch.values);
+        values.clear();
+        self.gather_target(0, target, &mut values);
+        let found = values.iter().any(|value| {
+            let value = self.buffer(value.content);
+            link.nodes().iter().any(|node| {
+                let (transforms, budget) = (&self.program.transforms, &mut self.state.budget);
+                let value = self.state.buffers.transformed(value, *node, transforms, budget);
+                self.is_candidate(link.operator, value)
+            })
+        });
+        self.state.scratch.values = values;
+        found
     }
 
     /// Start of the row of a buffer, which is scanned when this is the first time.

@@ -24,17 +24,18 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// The groups of a link, or none when one of its targets changes while a phase runs.
-    pub(crate) fn intern(&mut self, targets: &[Target], node: Node) -> Vec<u32> {
-        let stable = |target: &Target| {
-            matches!(target.variable.kind, Kind::Values(_) | Kind::Names(_))
-                && matches!(target.matcher, Matcher::All | Matcher::Name(_))
-                && !target.count
-        };
-        if !targets.iter().all(stable) {
-            return Vec::new();
+    /// The groups of a link's targets, and the places of the targets that have none because they
+    /// change while a phase runs.
+    pub(crate) fn intern(&mut self, targets: &[Target], nodes: &[Node]) -> (Vec<u32>, Vec<usize>) {
+        let (mut groups, mut loose) = (Vec::new(), Vec::new());
+        for (at, target) in targets.iter().enumerate() {
+            if is_stable(target) {
+                groups.extend(nodes.iter().map(|node| self.group(target, *node)));
+            } else {
+                loose.push(at);
+            }
         }
-        targets.iter().map(|target| self.group(target, node)).collect()
+        (groups, loose)
     }
 
     pub(crate) fn get(&self, group: u32) -> &Group {
@@ -53,9 +54,21 @@ impl Groups {
         let next = index(self.groups.len());
         *self.known.entry((std::ptr::from_ref(target.variable).addr(), name, node)).or_insert_with(
             || {
-                self.groups.push(Group { target: target.clone(), node });
+                self.groups.push(Group { target: whole(target), node });
                 next
             },
         )
+    }
+}
+
+fn is_stable(target: &Target) -> bool {
+    matches!(target.variable.kind, Kind::Values(_) | Kind::Names(_)) && !target.count
+}
+
+/// A pattern is grouped with its whole collection: too much may pass, never too little.
+fn whole(target: &Target) -> Target {
+    match target.matcher {
+        Matcher::Pattern(_) => Target { matcher: Matcher::All, ..target.clone() },
+        _ => target.clone(),
     }
 }
