@@ -19,14 +19,20 @@ pub(crate) struct Group {
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     groups: Vec<Group>,
+    /// Groups that some link looks at together.
+    sets: Vec<Vec<u32>>,
     /// By variable (the address of its table entry), selector and list.
     known: HashMap<(usize, Option<Vec<u8>>, Node), u32>,
 }
 
 impl Groups {
-    /// The groups of a link's targets, and the places of the targets that have none because they
-    /// change while a phase runs.
-    pub(crate) fn intern(&mut self, targets: &[Target], nodes: &[Node]) -> (Vec<u32>, Vec<usize>) {
+    /// The set of groups of a link's targets, if there is one, and the places of the targets that have
+    /// no group because they change while a phase runs.
+    pub(crate) fn intern(
+        &mut self,
+        targets: &[Target],
+        nodes: &[Node],
+    ) -> (Option<u32>, Vec<usize>) {
         let (mut groups, mut loose) = (Vec::new(), Vec::new());
         for (at, target) in targets.iter().enumerate() {
             if is_stable(target) {
@@ -35,15 +41,33 @@ impl Groups {
                 loose.push(at);
             }
         }
-        (groups, loose)
+        groups.sort_unstable();
+        groups.dedup();
+        ((!groups.is_empty()).then(|| self.set_of(groups)), loose)
     }
 
     pub(crate) fn get(&self, group: u32) -> &Group {
         &self.groups[group as usize]
     }
 
+    pub(crate) fn set(&self, set: u32) -> &[u32] {
+        &self.sets[set as usize]
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.groups.len()
+    }
+
+    pub(crate) fn sets_len(&self) -> usize {
+        self.sets.len()
+    }
+
+    fn set_of(&mut self, groups: Vec<u32>) -> u32 {
+        let known = self.sets.iter().position(|set| *set == groups);
+        index(known.unwrap_or_else(|| {
+            self.sets.push(groups);
+            self.sets.len() - 1
+        }))
     }
 
     fn group(&mut self, target: &Target, node: Node) -> u32 {

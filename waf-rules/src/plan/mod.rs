@@ -119,8 +119,8 @@ pub(crate) struct Link {
     pub(crate) unconditional: bool,
     pub(crate) capture: bool,
     pub(crate) multi_match: bool,
-    /// Where the operator must be a candidate for the link to match. Empty: it is always asked.
-    pub(crate) groups: Vec<u32>,
+    /// Where the operator must be a candidate for the link to match. None: it is always asked.
+    pub(crate) groups: Option<u32>,
     /// Places of the targets that no group stands for.
     pub(crate) loose: Vec<usize>,
     /// Run once for every value that matches.

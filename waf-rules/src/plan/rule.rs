@@ -192,7 +192,7 @@ impl<'a> RuleCompiler<'a> {
             unconditional: link.operator.is_none(),
             capture: has(|action| matches!(action, Action::Capture)),
             multi_match: has(|action| matches!(action, Action::MultiMatch)),
-            groups: Vec::new(),
+            groups: None,
             loose: Vec::new(),
             effects: link.actions.iter().filter_map(|node| self.effect(node)).collect(),
         };
