@@ -14,7 +14,7 @@ fn ruleset() -> Ruleset {
     builder.build().unwrap_or_else(|errors| panic!("{} problems:\n{errors}", errors.len()))
 }
 
-fn profile(paranoia: u8, engine: EngineMode) -> Profile {
+pub(crate) fn profile(paranoia: u8, engine: EngineMode) -> Profile {
     let options = ProfileOptions {
         blocking_paranoia: paranoia,
         detection_paranoia: paranoia,
@@ -24,7 +24,7 @@ fn profile(paranoia: u8, engine: EngineMode) -> Profile {
     Profile::new(&ruleset(), options).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
-fn tests() -> Vec<ftw::Test> {
+pub(crate) fn tests() -> Vec<ftw::Test> {
     ftw::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/tests"))
 }
 

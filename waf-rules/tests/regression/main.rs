@@ -10,6 +10,7 @@ mod builtin;
 mod crs;
 mod ftw;
 mod request;
+mod robust;
 
 use waf_rules::{Match, Profile, Transaction};
 
