@@ -65,7 +65,7 @@ pub fn accept(source: &Source, state: &Arc<State>, trial: Trial, generation: u64
         trial(snapshot, &mut cx);
     }
     let failed = cx.has_errors();
-    let report = Report::new(cx.into_problems(), &map);
+    let report = Report::new(cx, &map);
     match snapshot {
         Some(snapshot) if !failed => Ok(Accepted { snapshot, warnings: report, checksum }),
         _ => Err(report),
