@@ -24,7 +24,10 @@ fn requests() -> Vec<Request> {
 fn request(name: &'static str, method: &'static str, target: &str) -> Request {
     let headers = vec![
         ("Host", "shop.example.com".to_owned()),
-        ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0".to_owned()),
+        (
+            "User-Agent",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0".to_owned(),
+        ),
         ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8".to_owned()),
     ];
     Request { name, method, target: target.to_owned(), headers, body: Vec::new() }
@@ -35,12 +38,16 @@ fn simple_get() -> Request {
 }
 
 fn browser_get() -> Request {
-    let mut request = request("browser_get", "GET", "/products/42/reviews?sort=newest&lang=en&ref=home");
+    let mut request =
+        request("browser_get", "GET", "/products/42/reviews?sort=newest&lang=en&ref=home");
     let more = [
         ("Accept-Language", "en-GB,en;q=0.7,de;q=0.3"),
         ("Accept-Encoding", "gzip, deflate, br, zstd"),
         ("Referer", "https://shop.example.com/products?category=shoes&page=2"),
-        ("Cookie", "sid=7f9c2ba4e88f827d616045507605853e; theme=dark; cart=3; _ga=GA1.2.1234567.1700000000; lang=en"),
+        (
+            "Cookie",
+            "sid=7f9c2ba4e88f827d616045507605853e; theme=dark; cart=3; _ga=GA1.2.1234567.1700000000; lang=en",
+        ),
         ("Upgrade-Insecure-Requests", "1"),
         ("Sec-Fetch-Dest", "document"),
         ("Sec-Fetch-Mode", "navigate"),
@@ -54,7 +61,11 @@ fn browser_get() -> Request {
 fn form_post() -> Request {
     let body = "first_name=Jane&last_name=Miller&email=jane.miller%40example.com&street=12+High+Street&city=Leeds\
                 &zip=LS1+4AP&phone=%2B44+113+496+0000&comment=Please+leave+the+parcel+with+a+neighbour.";
-    with_body(request("form_post", "POST", "/checkout"), "application/x-www-form-urlencoded", body.into())
+    with_body(
+        request("form_post", "POST", "/checkout"),
+        "application/x-www-form-urlencoded",
+        body.into(),
+    )
 }
 
 fn json_leaves() -> Request {
@@ -66,7 +77,8 @@ fn json_leaves() -> Request {
 }
 
 fn large_form() -> Request {
-    let text = "The quick brown fox jumps over the lazy dog, and then it rests a while. ".repeat(140);
+    let text =
+        "The quick brown fox jumps over the lazy dog, and then it rests a while. ".repeat(140);
     let body = format!("text={}", text.replace(' ', "+"));
     with_body(request("form_10k", "POST", "/notes"), "application/x-www-form-urlencoded", body)
 }
@@ -101,7 +113,9 @@ fn crs() -> Option<PathBuf> {
 }
 
 fn rulesets() -> Vec<(&'static str, Ruleset)> {
-    let build = |builder: waf_rules::RulesetBuilder| builder.build().unwrap_or_else(|errors| panic!("{errors}"));
+    let build = |builder: waf_rules::RulesetBuilder| {
+        builder.build().unwrap_or_else(|errors| panic!("{errors}"))
+    };
     let mut rulesets = vec![("builtin", build(Ruleset::builder().builtin()))];
     match crs() {
         Some(folder) => {

@@ -18,7 +18,10 @@ pub(crate) enum Input {
     Builtin,
     /// A path, with wildcards or without.
     File(PathBuf),
-    Text { name: String, text: String },
+    Text {
+        name: String,
+        text: String,
+    },
 }
 
 /// What a load yields.
@@ -96,7 +99,11 @@ impl Loader {
         for node in nodes {
             match &node.directive {
                 Directive::Include(word) => {
-                    plan::assemble(std::mem::take(&mut pending), &mut self.assembly, &mut self.problems);
+                    plan::assemble(
+                        std::mem::take(&mut pending),
+                        &mut self.assembly,
+                        &mut self.problems,
+                    );
                     self.include(word.span, &word.text, depth + 1);
                 }
                 _ => pending.push(node),
@@ -107,11 +114,14 @@ impl Loader {
 
     fn include(&mut self, span: Span, pattern: &str, depth: usize) {
         if depth > include::INCLUDE_DEPTH_MAX {
-            let message = format!("includes nest {depth} deep, bound {}", include::INCLUDE_DEPTH_MAX);
+            let message =
+                format!("includes nest {depth} deep, bound {}", include::INCLUDE_DEPTH_MAX);
             return self.problems.push(LexError { span, message });
         }
         let Home::Folder(folder) = &self.homes[span.source as usize] else {
-            return self.problems.push(LexError { span, message: "built-in rules include no files".to_owned() });
+            return self
+                .problems
+                .push(LexError { span, message: "built-in rules include no files".to_owned() });
         };
         match include::expand(folder, pattern) {
             Ok(files) => files.iter().for_each(|file| self.included(file, span, depth)),
@@ -143,7 +153,9 @@ impl Loader {
         };
         let program = plan::compile(assembly, &sources, &read, &mut problems);
         problems.sort_by_key(|problem| (problem.span.source, problem.span.start));
-        failures.extend(problems.iter().map(|problem| LoadError::at(&sources, problem.span, &problem.message)));
+        failures.extend(
+            problems.iter().map(|problem| LoadError::at(&sources, problem.span, &problem.message)),
+        );
         if !failures.is_empty() {
             return Err(LoadErrors::new(failures));
         }
@@ -154,10 +166,13 @@ impl Loader {
 
 fn data(home: &Home, name: &str) -> Result<String, String> {
     match home {
-        Home::Folder(folder) => include::read(&folder.join(name)).map_err(|error| format!("data file `{name}`: {error}")),
+        Home::Folder(folder) => include::read(&folder.join(name))
+            .map_err(|error| format!("data file `{name}`: {error}")),
         Home::Builtin => {
             let found = builtin::DATA.iter().find(|(known, _)| *known == name);
-            found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| format!("no built-in data file `{name}`"))
+            found
+                .map(|(_, text)| (*text).to_owned())
+                .ok_or_else(|| format!("no built-in data file `{name}`"))
         }
     }
 }

@@ -44,7 +44,12 @@ pub(super) fn check(args: &CheckArgs) -> ExitCode {
     }
     if let (Ok(accepted), Format::Text) = (&accepted, args.format) {
         let document = &accepted.snapshot.document;
-        println!("ok: {} routes, {} services, {} tests passed", document.routes.len(), document.services.len(), document.tests.len());
+        println!(
+            "ok: {} routes, {} services, {} tests passed",
+            document.routes.len(),
+            document.services.len(),
+            document.tests.len()
+        );
     }
     code
 }

@@ -23,7 +23,11 @@ pub(super) struct GatewayControl {
 }
 
 impl GatewayControl {
-    pub(super) fn new(live: Arc<Live>, server: Arc<Server>, reloader: Arc<Reloader>) -> GatewayControl {
+    pub(super) fn new(
+        live: Arc<Live>,
+        server: Arc<Server>,
+        reloader: Arc<Reloader>,
+    ) -> GatewayControl {
         GatewayControl { live, server, reloader }
     }
 }
@@ -56,7 +60,9 @@ impl Control for GatewayControl {
 
     fn bans(&self) -> Vec<Ban> {
         let bans = self.live.load().state.standing.list(Now::read());
-        bans.into_iter().map(|ban| Ban { block: ban.block, left: ban.left, reason: ban.why }).collect()
+        bans.into_iter()
+            .map(|ban| Ban { block: ban.block, left: ban.left, reason: ban.why })
+            .collect()
     }
 
     fn ban(&self, ban: Ban) -> Result<(), String> {
@@ -145,7 +151,11 @@ impl Gauges for GatewayControl {
         }
         for plan in snapshot.listeners.values() {
             if let Some(tls) = &plan.tls {
-                into.set(Metric::CertificateExpiry, &[&plan.name], tls.certificates.expires_s() as f64);
+                into.set(
+                    Metric::CertificateExpiry,
+                    &[&plan.name],
+                    tls.certificates.expires_s() as f64,
+                );
             }
         }
         if let Some(store) = state.counters.status() {
@@ -158,11 +168,20 @@ impl Gauges for GatewayControl {
         }
         into.set(Metric::Bans, &[], state.standing.list(now).len() as f64);
         for service in snapshot.services.keys() {
-            let of_service: Vec<_> =
-                state.endpoints.status(now).into_iter().filter(|one| *one.service == **service).collect();
-            let healthy = of_service.iter().filter(|one| one.availability == Availability::Ready).count();
+            let of_service: Vec<_> = state
+                .endpoints
+                .status(now)
+                .into_iter()
+                .filter(|one| *one.service == **service)
+                .collect();
+            let healthy =
+                of_service.iter().filter(|one| one.availability == Availability::Ready).count();
             into.set(Metric::Endpoints, &[service, "healthy"], healthy as f64);
-            into.set(Metric::Endpoints, &[service, "unhealthy"], (of_service.len() - healthy) as f64);
+            into.set(
+                Metric::Endpoints,
+                &[service, "unhealthy"],
+                (of_service.len() - healthy) as f64,
+            );
         }
     }
 }

@@ -62,7 +62,8 @@ pub(super) fn explain(args: &ExplainArgs) -> ExitCode {
     let source = load::load(&args.config).map(|loaded| loaded.source).ok();
     let text = request(args).and_then(|request| {
         let trial = run(&accepted.snapshot, &request)?;
-        let explanation = Explanation { snapshot: &accepted.snapshot, source: source.as_ref(), trial: &trial };
+        let explanation =
+            Explanation { snapshot: &accepted.snapshot, source: source.as_ref(), trial: &trial };
         Ok(explanation.text(&request))
     });
     match text {
@@ -80,8 +81,9 @@ pub(super) fn explain(args: &ExplainArgs) -> ExitCode {
 fn request(args: &ExplainArgs) -> Result<TestRequest, String> {
     let mut headers = BTreeMap::new();
     for header in &args.headers {
-        let (name, value) =
-            header.split_once(':').ok_or_else(|| format!("header `{header}` is not NAME: VALUE"))?;
+        let (name, value) = header
+            .split_once(':')
+            .ok_or_else(|| format!("header `{header}` is not NAME: VALUE"))?;
         headers.insert(name.trim().to_ascii_lowercase(), value.trim().to_owned());
     }
     let token = args.token.as_deref().map(serde_json::from_str).transpose();
@@ -111,7 +113,11 @@ impl Explanation<'_> {
             false => format!("{} {} {}", request.method, canonical.host, canonical.target()),
         };
         self.stage(&mut out, Stage::Normalise, &read);
-        self.stage(&mut out, Stage::Screen, &format!("client {}", self.trial.exchange.reading.client.ip));
+        self.stage(
+            &mut out,
+            Stage::Screen,
+            &format!("client {}", self.trial.exchange.reading.client.ip),
+        );
         self.stage(&mut out, Stage::Route, &self.route());
         self.candidates(&mut out, request);
         if let Some(route) = self.trial.exchange.route() {
@@ -133,7 +139,8 @@ impl Explanation<'_> {
 
     fn finding(&self, out: &mut String, finding: &Finding) {
         let weight = if finding.enforced { "refuses" } else { "objects, does not count" };
-        let _ = writeln!(out, "{:<10} {weight}: {} ({})", "", finding.code.as_str(), finding.evidence);
+        let _ =
+            writeln!(out, "{:<10} {weight}: {} ({})", "", finding.code.as_str(), finding.evidence);
     }
 
     fn route(&self) -> String {
@@ -151,11 +158,19 @@ impl Explanation<'_> {
         let method = Method::from_bytes(request.method.as_bytes()).unwrap_or_default();
         let mut headers = HeaderMap::new();
         for (name, value) in &request.headers {
-            if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), http::HeaderValue::try_from(value)) {
+            if let (Ok(name), Ok(value)) =
+                (http::HeaderName::try_from(name), http::HeaderValue::try_from(value))
+            {
                 headers.append(name, value);
             }
         }
-        let head = Head { method: &method, headers: &headers, version: Version::HTTP_11, target: b"", authority: None };
+        let head = Head {
+            method: &method,
+            headers: &headers,
+            version: Version::HTTP_11,
+            target: b"",
+            authority: None,
+        };
         for candidate in self.snapshot.table.explain(&self.trial.exchange.reading.request(head)) {
             let why = match &candidate.verdict {
                 Verdict::Wins => continue,
@@ -174,22 +189,46 @@ impl Explanation<'_> {
     fn guards(&self, out: &mut String, route: &RoutePlan) {
         let limits = route.limits.early.limits().chain(route.limits.late.limits());
         let limits: Vec<String> = limits
-            .map(|limit| format!("{}{} (not counted here)", limit.name, self.at(&["limits".into(), limit.name.to_string().into()])))
+            .map(|limit| {
+                format!(
+                    "{}{} (not counted here)",
+                    limit.name,
+                    self.at(&["limits".into(), limit.name.to_string().into()])
+                )
+            })
             .collect();
         self.stage(out, Stage::Ratelimit, &joined(&limits, "no limit"));
-        let issuers: Vec<String> = route.identity.iter().flat_map(|plan| &plan.issuers).map(|issuer| {
-            format!("token of {}{}", issuer.name, self.at(&["issuers".into(), issuer.name.to_string().into()]))
-        }).collect();
+        let issuers: Vec<String> = route
+            .identity
+            .iter()
+            .flat_map(|plan| &plan.issuers)
+            .map(|issuer| {
+                format!(
+                    "token of {}{}",
+                    issuer.name,
+                    self.at(&["issuers".into(), issuer.name.to_string().into()])
+                )
+            })
+            .collect();
         self.stage(out, Stage::Identity, &joined(&issuers, "public"));
         let who = match &self.trial.exchange.identity {
-            Some(identity) => format!("subject {}, scopes [{}], mfa {}", identity.subject, identity.scopes.join(" "), identity.mfa),
+            Some(identity) => format!(
+                "subject {}, scopes [{}], mfa {}",
+                identity.subject,
+                identity.scopes.join(" "),
+                identity.mfa
+            ),
             None => "anonymous".into(),
         };
         self.stage(out, Stage::Policy, &format!("{who}{}", self.of_route(route, "auth")));
         self.waf(out, route);
         if self.trial.exchange.ledger.decisive().is_none() {
             let to = match (&route.service, &route.respond) {
-                (Some(service), _) => format!("{}{}", service.name, self.at(&["services".into(), service.name.to_string().into()])),
+                (Some(service), _) => format!(
+                    "{}{}",
+                    service.name,
+                    self.at(&["services".into(), service.name.to_string().into()])
+                ),
                 (None, Some(respond)) => format!("answered here with {}", respond.status),
                 (None, None) => String::new(),
             };
@@ -221,7 +260,9 @@ impl Explanation<'_> {
     fn verdict(&self, out: &mut String) {
         let trial = self.trial;
         let _ = match trial.exchange.ledger.decisive_finding() {
-            Some(finding) => writeln!(out, "{:<10} {} {}", "verdict", trial.status, finding.code.as_str()),
+            Some(finding) => {
+                writeln!(out, "{:<10} {} {}", "verdict", trial.status, finding.code.as_str())
+            }
             None => writeln!(out, "{:<10} {} allowed", "verdict", trial.status),
         };
     }

@@ -38,7 +38,11 @@ pub(super) struct Serving<'a> {
 }
 
 /// Serves until told to stop. `serving` is called once listeners accept.
-pub(super) fn run(source: Source, args: &ProcessArgs, serving: impl FnOnce(Serving<'_>)) -> ExitCode {
+pub(super) fn run(
+    source: Source,
+    args: &ProcessArgs,
+    serving: impl FnOnce(Serving<'_>),
+) -> ExitCode {
     install_log(args.log);
     let state = match HttpFetch::new() {
         Ok(fetch) => State::new(Arc::new(fetch), Now::read()),
@@ -54,7 +58,10 @@ pub(super) fn run(source: Source, args: &ProcessArgs, serving: impl FnOnce(Servi
     if !accepted.warnings.is_empty() {
         eprintln!("{}", accepted.warnings);
     }
-    let workers = args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
+    let workers = args
+        .workers
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+        .max(1);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .thread_name("yett")
@@ -94,21 +101,33 @@ async fn serve(
     let (draining, drained) = watch::channel(false);
     let gateway = Gateway::new(live.clone(), telemetry.clone(), workers, drained.clone());
     let mut inheritance = claim(args.handover.as_deref())?;
-    let inherited = inheritance.as_mut().map(|inheritance| std::mem::take(&mut inheritance.listeners));
+    let inherited =
+        inheritance.as_mut().map(|inheritance| std::mem::take(&mut inheritance.listeners));
     let server = Server::new(gateway, draining, inherited.unwrap_or_default());
 
     start_state(&state, &snapshot).await;
     server.prepare(&snapshot)?;
     server.adopt(&snapshot);
-    let reloader = Arc::new(Reloader::new(source.clone(), &accepted, live.clone(), trial::tests, server.clone()));
+    let reloader = Arc::new(Reloader::new(
+        source.clone(),
+        &accepted,
+        live.clone(),
+        trial::tests,
+        server.clone(),
+    ));
     let control = Arc::new(GatewayControl::new(live.clone(), server.clone(), reloader.clone()));
     telemetry.metrics().ask(control.clone());
     if let Some(admin) = &snapshot.admin {
         let socket = server
             .bind_admin(admin.bind)
             .map_err(|error| format!("admin listener cannot bind {}: {error}", admin.bind))?;
-        let serve =
-            crate::admin::serve(socket, admin.token.clone(), control, telemetry.clone(), drained.clone());
+        let serve = crate::admin::serve(
+            socket,
+            admin.token.clone(),
+            control,
+            telemetry.clone(),
+            drained.clone(),
+        );
         tokio::spawn(serve);
     }
     server.close_unclaimed();
@@ -147,7 +166,8 @@ async fn start_state(state: &Arc<State>, snapshot: &Snapshot) {
 
 fn claim(path: Option<&Path>) -> Result<Option<Inheritance>, String> {
     let Some(path) = path else { return Ok(None) };
-    let inheritance = inherit(path).map_err(|error| format!("handover over {}: {error}", path.display()))?;
+    let inheritance =
+        inherit(path).map_err(|error| format!("handover over {}: {error}", path.display()))?;
     if inheritance.is_some() {
         log::info!(target: "yett", "taking the listeners over from {}", path.display());
     }
@@ -155,9 +175,13 @@ fn claim(path: Option<&Path>) -> Result<Option<Inheritance>, String> {
 }
 
 /// Offers the listeners to a successor. Resolves when one has taken them.
-fn offer(path: Option<&Path>, server: &Arc<Server>) -> Result<Option<tokio::sync::oneshot::Receiver<()>>, String> {
+fn offer(
+    path: Option<&Path>,
+    server: &Arc<Server>,
+) -> Result<Option<tokio::sync::oneshot::Receiver<()>>, String> {
     let Some(path) = path else { return Ok(None) };
-    let door = handover::serve(path).map_err(|error| format!("handover over {}: {error}", path.display()))?;
+    let door = handover::serve(path)
+        .map_err(|error| format!("handover over {}: {error}", path.display()))?;
     let (taken, wait) = tokio::sync::oneshot::channel();
     let server = server.clone();
     // A thread of its own: it waits for successors all its life.
@@ -180,7 +204,8 @@ fn watch_files(source: &Source, live: &Arc<Live>, reloader: &Arc<Reloader>) {
         let mut ticks = tokio::time::interval(WATCH_INTERVAL);
         loop {
             ticks.tick().await;
-            let (source, live, reloader, before) = (source.clone(), live.clone(), reloader.clone(), seen.clone());
+            let (source, live, reloader, before) =
+                (source.clone(), live.clone(), reloader.clone(), seen.clone());
             let looked = tokio::task::spawn_blocking(move || {
                 refresh_certificates(&live);
                 let now = stamp(&source);

@@ -49,7 +49,12 @@ pub struct Accepted {
 }
 
 /// Reads, compiles and tests a configuration. Nothing of `state` changes.
-pub fn accept(source: &Source, state: &Arc<State>, trial: Trial, generation: u64) -> Result<Accepted, Report> {
+pub fn accept(
+    source: &Source,
+    state: &Arc<State>,
+    trial: Trial,
+    generation: u64,
+) -> Result<Accepted, Report> {
     let Loaded { mut document, source: map, checksum, directory } = match source {
         Source::Path(path) => load::load(path)?,
         Source::Embedded { name, text } => load::load_str(name, text)?,
@@ -85,7 +90,13 @@ pub struct Reloader {
 
 impl Reloader {
     /// `first` serves already.
-    pub fn new(source: Source, first: &Accepted, live: Arc<Live>, trial: Trial, host: Arc<dyn Host>) -> Reloader {
+    pub fn new(
+        source: Source,
+        first: &Accepted,
+        live: Arc<Live>,
+        trial: Trial,
+        host: Arc<dyn Host>,
+    ) -> Reloader {
         Reloader {
             source,
             live,
@@ -127,7 +138,9 @@ impl Reloader {
                 Ok(generation) => {
                     log::info!(target: "yett::config", "configuration changed, generation {generation} serves");
                 }
-                Err(_) => log::error!(target: "yett::config", "configuration changed and was refused"),
+                Err(_) => {
+                    log::error!(target: "yett::config", "configuration changed and was refused")
+                }
             }
         }
     }

@@ -51,7 +51,10 @@ enum Read {
 }
 
 /// Reads and inspects what the route's rules want to see, as far as that can be done before the service is asked.
-pub(super) async fn read(session: &mut Session, context: &mut Context) -> Result<Result<(), Refused>> {
+pub(super) async fn read(
+    session: &mut Session,
+    context: &mut Context,
+) -> Result<Result<(), Refused>> {
     let exchange = context.exchange()?;
     let Some(appetite) = appetite(session, exchange) else { return Ok(Ok(())) };
     let declared = declared_length(session);
@@ -72,7 +75,9 @@ pub(super) async fn read(session: &mut Session, context: &mut Context) -> Result
         Read::Complete if bytes.len() > appetite.bytes && appetite.reject => {
             Err(exchange.ledger.refuse(too_large(appetite.bytes)))
         }
-        Read::Complete | Read::Beginning => inspect(exchange, &bytes, matches!(read, Read::Complete)),
+        Read::Complete | Read::Beginning => {
+            inspect(exchange, &bytes, matches!(read, Read::Complete))
+        }
         Read::Outgrown => Ok(()),
     };
     let replayed = session.as_downstream().get_retry_buffer().is_some();
@@ -115,7 +120,8 @@ fn wait(body: &mut Option<Bytes>, end: bool, context: &mut Context) -> Result<()
         bytes.extend_from_slice(&chunk);
     }
     let exchange = context.exchange()?;
-    let Some(appetite) = exchange.inspection.as_ref().and_then(|inspection| inspection.appetite()) else {
+    let Some(appetite) = exchange.inspection.as_ref().and_then(|inspection| inspection.appetite())
+    else {
         *body = Some(bytes.freeze());
         return Ok(());
     };
@@ -164,7 +170,9 @@ async fn read_until(
                 }
             }
             // One read is at most 64 KiB, so there always is a last one.
-            Some(length) if length - bytes.len() <= REPLAY_BYTES => session.enable_retry_buffering(),
+            Some(length) if length - bytes.len() <= REPLAY_BYTES => {
+                session.enable_retry_buffering()
+            }
             Some(_) => {}
             None if bytes.len() > appetite.bytes => return Ok(Read::Beginning),
             None if bytes.len() + frame > REPLAY_BYTES => return Ok(Read::Outgrown),
@@ -192,7 +200,9 @@ fn declared_length(session: &Session) -> Option<usize> {
 fn unreadable(exchange: &mut Exchange, error: Box<Error>) -> Result<Result<(), Refused>> {
     let finding = match error.etype() {
         ErrorType::ReadTimedout => too_slow(bounds::BODY_READ_TIMEOUT),
-        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => return Err(error),
+        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => {
+            return Err(error);
+        }
         etype => Finding::new(Code::WafBodyUnreadable, etype.as_str())
             .detail("the request body is not framed as its header says"),
     };
@@ -200,6 +210,8 @@ fn unreadable(exchange: &mut Exchange, error: Box<Error>) -> Result<Result<(), R
 }
 
 fn too_slow(bound: Duration) -> Box<Finding> {
-    Finding::new(Code::WafBodyTimeout, format!("request body incomplete after {} ms", bound.as_millis()))
+    Finding::new(
+        Code::WafBodyTimeout,
+        format!("request body incomplete after {} ms", bound.as_millis()),
+    )
 }
-

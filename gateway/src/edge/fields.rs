@@ -30,7 +30,11 @@ static NEVER_FROM_CLIENTS: [&str; 10] = [
 
 /// What goes to the service: the canonical target, verified facts, and of the client's fields only those that are
 /// the client's to set. Hop-by-hop fields and those that `Connection` names were removed by the framework.
-pub(super) fn to_upstream(request: &mut RequestHeader, exchange: &Exchange, trace: Option<&Trace>) -> Result<()> {
+pub(super) fn to_upstream(
+    request: &mut RequestHeader,
+    exchange: &Exchange,
+    trace: Option<&Trace>,
+) -> Result<()> {
     let Some(route) = exchange.route() else {
         return Err(Error::explain(ErrorType::InternalError, "no route"));
     };
@@ -43,7 +47,9 @@ pub(super) fn to_upstream(request: &mut RequestHeader, exchange: &Exchange, trac
     let strip: smallvec::SmallVec<[HeaderName; 4]> = request
         .headers
         .keys()
-        .filter(|name| route.forward.strips(name.as_str()) || NEVER_FROM_CLIENTS.contains(&name.as_str()))
+        .filter(|name| {
+            route.forward.strips(name.as_str()) || NEVER_FROM_CLIENTS.contains(&name.as_str())
+        })
         .cloned()
         .collect();
     for name in &strip {

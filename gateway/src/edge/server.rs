@@ -59,7 +59,11 @@ struct Running {
 }
 
 impl Server {
-    pub fn new(gateway: Arc<Gateway>, draining: watch::Sender<bool>, inherited: Vec<Passed>) -> Arc<Server> {
+    pub fn new(
+        gateway: Arc<Gateway>,
+        draining: watch::Sender<bool>,
+        inherited: Vec<Passed>,
+    ) -> Arc<Server> {
         Arc::new(Server {
             gateway,
             runtime: Handle::current(),
@@ -75,7 +79,9 @@ impl Server {
     /// Bound addresses by listener name, for people and tests: port 0 has become a real one.
     pub fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
         let running = self.running.lock();
-        let address = |(name, one): (&Arc<str>, &Running)| Some((name.clone(), one.socket.local_addr().ok()?));
+        let address = |(name, one): (&Arc<str>, &Running)| {
+            Some((name.clone(), one.socket.local_addr().ok()?))
+        };
         running.iter().filter_map(address).collect()
     }
 
@@ -116,7 +122,8 @@ impl Server {
         for successor in door.incoming() {
             let Ok(mut successor) = successor else { continue };
             let sockets = self.sockets();
-            let named: Vec<_> = sockets.iter().map(|(name, socket)| (name.clone(), socket.as_fd())).collect();
+            let named: Vec<_> =
+                sockets.iter().map(|(name, socket)| (name.clone(), socket.as_fd())).collect();
             match handover::hand_over(&mut successor, &named) {
                 Ok(()) => return,
                 Err(error) => {
@@ -185,7 +192,8 @@ impl Server {
                 return log::error!(target: "yett::edge", "listener `{name}` cannot accept: {error}");
             }
         };
-        let accept = listener::accept(name.clone(), socket, self.gateway.clone(), slots.clone(), stopped);
+        let accept =
+            listener::accept(name.clone(), socket, self.gateway.clone(), slots.clone(), stopped);
         self.runtime.spawn(accept);
         let running = Running { wanted: bound.wanted, socket: bound.socket, slots, stop };
         self.running.lock().insert(name, running);
@@ -205,7 +213,8 @@ impl Host for Server {
                 Some(socket) => Ok(socket),
                 None => listener::bind(plan.bind).and_then(into_std),
             };
-            let socket = socket.map_err(|error| format!("listener `{name}` cannot bind {}: {error}", plan.bind))?;
+            let socket = socket
+                .map_err(|error| format!("listener `{name}` cannot bind {}: {error}", plan.bind))?;
             prepared.push((name.clone(), Bound { wanted: plan.bind, socket }));
         }
         *self.prepared.lock() = prepared;
@@ -227,7 +236,8 @@ impl Host for Server {
             let gone: Vec<Arc<str>> = running
                 .keys()
                 .filter(|name| {
-                    !next.listeners.contains_key(*name) || prepared.iter().any(|(other, _)| other == *name)
+                    !next.listeners.contains_key(*name)
+                        || prepared.iter().any(|(other, _)| other == *name)
                 })
                 .cloned()
                 .collect();

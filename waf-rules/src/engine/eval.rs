@@ -1,18 +1,18 @@
 //! Walking a phase: rules in order, chains link by link, values one by one.
 
-use super::buffers::Buffer;
 use super::budget::Exceeded;
+use super::buffers::Buffer;
 use super::gather::{Content, Key, Value};
 use super::outcome::{Action, Interruption};
 use super::state::State;
+use super::tx_store::TxValue;
 use crate::EngineMode;
 use crate::action::AllowScope;
 use crate::operator::{Captures, Operator};
-use crate::plan::{Disruptive, Effect, Exclusion, Jump, Link, Program, Rule};
 use crate::plan::settings::Over;
+use crate::plan::{Disruptive, Effect, Exclusion, Jump, Link, Program, Rule};
 use crate::profile::Inner;
 use crate::tx::TxSlot;
-use super::tx_store::TxValue;
 
 /// A phase being run: the shared program and profile, the transaction's own state.
 pub(super) struct Run<'a> {
@@ -58,7 +58,9 @@ impl Run<'_> {
             Some(AllowScope::Request) => phase <= 2,
             Some(AllowScope::Phase) | None => false,
         };
-        control.engine == EngineMode::Off || allowed || (control.interruption.is_some() && phase != LOGGING)
+        control.engine == EngineMode::Off
+            || allowed
+            || (control.interruption.is_some() && phase != LOGGING)
     }
 
     fn rule(&mut self, index: u32) -> Next {
@@ -83,7 +85,12 @@ impl Run<'_> {
     /// Asks a link's operator about every value; true when any matched.
     fn link(&mut self, index: u32, rule: &Rule, at: usize, link: &Link, last: bool) -> bool {
         if link.unconditional {
-            let value = Value { variable: unconditional(), key: Key::None, content: Content::Buffer(Buffer::EMPTY), count: false };
+            let value = Value {
+                variable: unconditional(),
+                key: Key::None,
+                content: Content::Buffer(Buffer::EMPTY),
+                count: false,
+            };
             self.matched(index, rule, at, link, value, last);
             return true;
         }
@@ -102,7 +109,15 @@ impl Run<'_> {
     }
 
     /// One value through the transformations and the operator.
-    fn value(&mut self, index: u32, rule: &Rule, at: usize, link: &Link, value: Value, last: bool) -> bool {
+    fn value(
+        &mut self,
+        index: u32,
+        rule: &Rule,
+        at: usize,
+        link: &Link,
+        value: Value,
+        last: bool,
+    ) -> bool {
         if link.multi_match {
             return self.multi_match(index, rule, at, link, value, last);
         }
@@ -118,26 +133,72 @@ impl Run<'_> {
         }
         let input = self.buffer(value.content);
         let node = link.transforms;
-        let input = self.state.buffers.transformed(input, node, &self.program.transforms, &mut self.state.budget);
-        self.ask(index, rule, at, link, Value { content: Content::Buffer(input), ..value }, input, last)
+        let input = self.state.buffers.transformed(
+            input,
+            node,
+            &self.program.transforms,
+            &mut self.state.budget,
+        );
+        self.ask(
+            index,
+            rule,
+            at,
+            link,
+            Value { content: Content::Buffer(input), ..value },
+            input,
+            last,
+        )
     }
 
     /// `multiMatch`: the untouched value, then every step that changed it.
-    fn multi_match(&mut self, index: u32, rule: &Rule, at: usize, link: &Link, value: Value, last: bool) -> bool {
+    fn multi_match(
+        &mut self,
+        index: u32,
+        rule: &Rule,
+        at: usize,
+        link: &Link,
+        value: Value,
+        last: bool,
+    ) -> bool {
         let origin = self.buffer(value.content);
         let (mut any, mut before) = (false, None);
         for node in &link.steps {
-            let step = self.state.buffers.transformed(origin, *node, &self.program.transforms, &mut self.state.budget);
+            let step = self.state.buffers.transformed(
+                origin,
+                *node,
+                &self.program.transforms,
+                &mut self.state.budget,
+            );
             if before != Some(step) {
-                any |= self.ask(index, rule, at, link, Value { content: Content::Buffer(step), ..value }, step, last);
+                any |= self.ask(
+                    index,
+                    rule,
+                    at,
+                    link,
+                    Value { content: Content::Buffer(step), ..value },
+                    step,
+                    last,
+                );
             }
             before = Some(step);
         }
         any
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the place of one question: rule, link, value, buffer")]
-    fn ask(&mut self, index: u32, rule: &Rule, at: usize, link: &Link, value: Value, input: Buffer, last: bool) -> bool {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the place of one question: rule, link, value, buffer"
+    )]
+    fn ask(
+        &mut self,
+        index: u32,
+        rule: &Rule,
+        at: usize,
+        link: &Link,
+        value: Value,
+        input: Buffer,
+        last: bool,
+    ) -> bool {
         let operator = &self.program.operators[link.operator as usize];
         if operator.is_gated() && !self.is_candidate(link.operator, input) {
             // No question to ask: the operator does not match.
@@ -151,7 +212,8 @@ impl Run<'_> {
         captures.clear();
         let bytes = self.state.buffers.bytes(input);
         let wanted = link.capture && !link.negated;
-        let matched = operator.matches(bytes, &argument, wanted.then_some(&mut captures)) != link.negated;
+        let matched =
+            operator.matches(bytes, &argument, wanted.then_some(&mut captures)) != link.negated;
         self.state.scratch.argument = argument;
         if matched {
             if wanted {
@@ -187,7 +249,8 @@ impl Run<'_> {
     /// Interrupts because of a bound, where the profile says so.
     pub(super) fn reject(&mut self, bound: Exceeded) {
         if self.profile.bounds.over == Over::Reject {
-            let interruption = Interruption { rule_id: 0, status: bound.status(), action: Action::Bound(bound) };
+            let interruption =
+                Interruption { rule_id: 0, status: bound.status(), action: Action::Bound(bound) };
             self.interrupt(interruption);
         }
     }
@@ -215,7 +278,15 @@ impl Run<'_> {
     }
 
     /// A value matched: what `MATCHED_VAR` shows, the link's effects, and the record of the rule.
-    fn matched(&mut self, index: u32, rule: &Rule, at: usize, link: &Link, value: Value, last: bool) -> bool {
+    fn matched(
+        &mut self,
+        index: u32,
+        rule: &Rule,
+        at: usize,
+        link: &Link,
+        value: Value,
+        last: bool,
+    ) -> bool {
         self.state.matched.last = Some(value);
         self.state.matched.current.push(value);
         let before = self.total_score();
@@ -287,9 +358,12 @@ impl Run<'_> {
     pub(super) fn removed_targets(&self, rule: u32) -> impl Iterator<Item = &Exclusion> {
         let program = self.program;
         self.state.control.target_removals.iter().flat_map(move |(owner, link, effect)| {
-            let effect = &program.rules[*owner as usize].links[*link as usize].effects[*effect as usize];
+            let effect =
+                &program.rules[*owner as usize].links[*link as usize].effects[*effect as usize];
             match effect {
-                Effect::RemoveTargets(rules, exclusions) if rules.contains(rule) => exclusions.as_slice(),
+                Effect::RemoveTargets(rules, exclusions) if rules.contains(rule) => {
+                    exclusions.as_slice()
+                }
                 _ => &[],
             }
         })

@@ -4,8 +4,8 @@
 //! phase, `gather` finds a link's values, `effects` and `expand` do what a match asks for. All that
 //! a request needs to remember is one [`State`]; the program is only read.
 
-mod buffers;
 mod budget;
+mod buffers;
 mod candidates;
 mod effects;
 mod eval;

@@ -14,7 +14,10 @@ mod tests;
 pub(crate) use lexer::{LexError, Word};
 
 /// The candidate within an edit distance of a third of the word, at most three; for suggestions.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    word: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     candidates
         .map(|candidate| (edit_distance(&word, &candidate.to_ascii_lowercase()), candidate))

@@ -71,10 +71,19 @@ fn regression_tests() {
             silent += 1;
             continue;
         }
-        let problems: Vec<String> = stages.iter().filter_map(|stage| problem(&profile, stage)).collect();
-        if problems.is_empty() { passed += 1 } else { failed.push(format!("{name}: {}", problems.join("; "))) }
+        let problems: Vec<String> =
+            stages.iter().filter_map(|stage| problem(&profile, stage)).collect();
+        if problems.is_empty() {
+            passed += 1
+        } else {
+            failed.push(format!("{name}: {}", problems.join("; ")))
+        }
     }
-    eprintln!("CRS regression tests: {} in all, {passed} pass, {} fail, {silent} ask only the server", tests.len(), failed.len());
+    eprintln!(
+        "CRS regression tests: {} in all, {passed} pass, {} fail, {silent} ask only the server",
+        tests.len(),
+        failed.len()
+    );
     failed.iter().for_each(|failure| eprintln!("  {failure}"));
     assert!(passed >= PASSING_FLOOR, "{passed} tests pass, floor {PASSING_FLOOR}");
 }
@@ -86,8 +95,12 @@ pub fn tests(folder: &Path) -> Vec<(String, Vec<Stage>)> {
     paths.sort();
     let files = paths.iter().filter_map(|path| {
         let text = fs::read_to_string(path).ok()?;
-        let is_empty = text.lines().all(|line| line.trim().is_empty() || line.starts_with(['#', '-']));
-        (!is_empty).then(|| serde_norway::from_str::<File>(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        let is_empty =
+            text.lines().all(|line| line.trim().is_empty() || line.starts_with(['#', '-']));
+        (!is_empty).then(|| {
+            serde_norway::from_str::<File>(&text)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        })
     });
     files.flat_map(named).collect()
 }
@@ -95,7 +108,9 @@ pub fn tests(folder: &Path) -> Vec<(String, Vec<Stage>)> {
 fn named(file: File) -> Vec<(String, Vec<Stage>)> {
     let rule = file.rule_id;
     let tests = file.tests.into_iter().zip(1..);
-    tests.map(|(test, at)| (format!("{rule}-{}", test.test_id.unwrap_or(at)), test.stages)).collect()
+    tests
+        .map(|(test, at)| (format!("{rule}-{}", test.test_id.unwrap_or(at)), test.stages))
+        .collect()
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
@@ -119,7 +134,8 @@ fn problem(profile: &Profile, stage: &Stage) -> Option<String> {
     let log: Vec<String> = tx.matches().iter().map(|found| found.log_line()).collect();
     let log = log.join("\n");
     let has = |id: &u32| tx.matches().iter().any(|found| found.rule_id == *id);
-    let matches = |pattern: &String| Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(&log));
+    let matches =
+        |pattern: &String| Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(&log));
     let ids: Vec<u32> = tx.matches().iter().map(|found| found.rule_id).collect();
     let missing: Vec<_> = expected.expect_ids.iter().filter(|id| !has(id)).collect();
     let surplus: Vec<_> = expected.no_expect_ids.iter().filter(|id| has(id)).collect();
@@ -132,7 +148,11 @@ fn problem(profile: &Profile, stage: &Stage) -> Option<String> {
     if let Some(pattern) = expected.match_regex.as_ref().filter(|pattern| !matches(pattern)) {
         return Some(format!("no match of {pattern} in\n{log}"));
     }
-    expected.no_match_regex.as_ref().filter(|pattern| matches(pattern)).map(|pattern| format!("match of {pattern}"))
+    expected
+        .no_match_regex
+        .as_ref()
+        .filter(|pattern| matches(pattern))
+        .map(|pattern| format!("match of {pattern}"))
 }
 
 impl Log {
@@ -163,10 +183,16 @@ pub fn feed(mut tx: Transaction, request: &Request) -> Transaction {
 
 fn respond(tx: &mut Transaction, request: &Request) {
     let reflects = request.target.ends_with(b"/reflect") && request.method == b"POST";
-    let reflect: Reflect =
-        if reflects { serde_json::from_slice(&request.body).unwrap_or_default() } else { Reflect::default() };
+    let reflect: Reflect = if reflects {
+        serde_json::from_slice(&request.body).unwrap_or_default()
+    } else {
+        Reflect::default()
+    };
     tx.response_line(reflect.status.unwrap_or(200), b"HTTP/1.1");
-    reflect.headers.iter().for_each(|(name, value)| tx.response_header(name.as_bytes(), value.as_bytes()));
+    reflect
+        .headers
+        .iter()
+        .for_each(|(name, value)| tx.response_header(name.as_bytes(), value.as_bytes()));
     if !reflect.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
         tx.response_header(b"Content-Type", b"text/plain; charset=utf-8");
     }

@@ -20,10 +20,16 @@ fn matches_what_an_exhaustive_run_matches() {
             }
         }
     }
-    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} differences:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }
 
 fn summary(tx: &Transaction) -> (Vec<u32>, Vec<(u32, String, String, i64)>) {
-    let one = |found: &Match| (found.rule_id, found.target.clone(), found.data.clone(), found.score);
+    let one =
+        |found: &Match| (found.rule_id, found.target.clone(), found.data.clone(), found.score);
     (tx.matched_rules().to_vec(), tx.matches().iter().map(one).collect())
 }

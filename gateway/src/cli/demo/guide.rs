@@ -6,7 +6,9 @@ use super::Kit;
 pub(super) fn print(kit: &Kit) {
     let base = format!("http://{}", kit.listen);
     let admin = format!("http://{}", kit.admin);
-    println!("Yett demo: {base}, admin {admin}. Sample service, issuer and tokens exist only while this runs.\n");
+    println!(
+        "Yett demo: {base}, admin {admin}. Sample service, issuer and tokens exist only while this runs.\n"
+    );
     println!("# The tokens: full, without scope, without second factor; and the admin's");
     println!("FULL={}", kit.full);
     println!("NO_SCOPE={}", kit.no_scope);
@@ -42,15 +44,19 @@ fn requests(base: &str, admin: &str) -> Vec<(&'static str, String)> {
         ),
         (
             "429: a burst of eight, five may come at once",
-            format!("for i in 1 2 3 4 5 6 7 8; do curl -s -o /dev/null -w '%{{http_code}}\\n' {base}/burst; done"),
+            format!(
+                "for i in 1 2 3 4 5 6 7 8; do curl -s -o /dev/null -w '%{{http_code}}\\n' {base}/burst; done"
+            ),
         ),
         (
             "Metrics",
-            format!("curl -s -H \"Authorization: Bearer $ADMIN\" {admin}/metrics | grep ^yett_requests"),
+            format!(
+                "curl -s -H \"Authorization: Bearer $ADMIN\" {admin}/metrics | grep ^yett_requests"
+            ),
         ),
         (
             "The event of the last request",
-            format!("curl -s -H \"Authorization: Bearer $ADMIN\" \"{admin}/events?count=1\""),
+            format!("curl -s -H \"Authorization: Bearer $ADMIN\" \"{admin}/events?last=1\""),
         ),
     ]
 }

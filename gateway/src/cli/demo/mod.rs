@@ -69,7 +69,8 @@ pub(super) fn demo(args: &DemoArgs) -> ExitCode {
 
 fn prepare(args: &DemoArgs) -> Result<(Source, Kit, Folder), String> {
     let issuer = DevIssuer::generate("demo").map_err(str::to_owned)?;
-    let sample = sample::start(issuer.jwks().to_string()).map_err(|error| format!("sample service: {error}"))?;
+    let sample = sample::start(issuer.jwks().to_string())
+        .map_err(|error| format!("sample service: {error}"))?;
     let folder = Folder::make().map_err(|error| format!("folder for the admin token: {error}"))?;
     let admin_token = random_hex()?;
     folder.write("admin-token", &admin_token).map_err(|error| format!("admin token: {error}"))?;
@@ -85,7 +86,11 @@ fn prepare(args: &DemoArgs) -> Result<(Source, Kit, Folder), String> {
     if let Some(path) = &args.tokens_file {
         kit.write(path).map_err(|error| format!("tokens file `{}`: {error}", path.display()))?;
     }
-    let store = args.redis.as_ref().map(|url| format!("store: {{ redis: \"{url}\" }}\n")).unwrap_or_default();
+    let store = args
+        .redis
+        .as_ref()
+        .map(|url| format!("store: {{ redis: \"{url}\" }}\n"))
+        .unwrap_or_default();
     let text = CONFIG
         .replace("@LISTEN@", &args.listen.to_string())
         .replace("@ADMIN@", &args.admin.to_string())
@@ -96,7 +101,8 @@ fn prepare(args: &DemoArgs) -> Result<(Source, Kit, Folder), String> {
 }
 
 fn token(issuer: &DevIssuer, iss: &str, scope: &str, acr: &str) -> Result<String, String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?.as_secs();
+    let now =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?.as_secs();
     let claims = json!({
         "iss": iss, "aud": "demo-api", "sub": "alice", "client_id": "demo", "jti": random_hex()?,
         "iat": now, "exp": now + TOKEN_LIFE_S, "auth_time": now, "scope": scope, "acr": acr,

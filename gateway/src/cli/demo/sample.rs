@@ -44,7 +44,10 @@ async fn serve(listener: std::net::TcpListener, jwks: Arc<str>) -> io::Result<()
     }
 }
 
-async fn answer(request: Request<Incoming>, jwks: Arc<str>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    jwks: Arc<str>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     if request.uri().path() == "/jwks.json" {
         return Ok(json_answer(jwks.to_string()));
     }

@@ -105,7 +105,10 @@ fn join<'h>(parts: impl Iterator<Item = &'h Hir>) -> Facts {
         let facts = Facts::of(part);
         match &facts.exact {
             Some(next) if run.len() * next.len() <= EXACT_MAX => {
-                run = run.iter().flat_map(|head| next.iter().map(move |tail| [head.as_slice(), tail].concat())).collect();
+                run = run
+                    .iter()
+                    .flat_map(|head| next.iter().map(move |tail| [head.as_slice(), tail].concat()))
+                    .collect();
             }
             _ => {
                 whole = false;

@@ -64,7 +64,11 @@ impl Gates {
         let needs: Vec<Needs> = operators.iter().map(Needs::of).collect();
         let (texts, owners) = texts(&needs);
         let mut textless = vec![0; words];
-        needs.iter().enumerate().filter(|(_, needs)| needs.text().is_none()).for_each(|(at, _)| set(&mut textless, at));
+        needs
+            .iter()
+            .enumerate()
+            .filter(|(_, needs)| needs.text().is_none())
+            .for_each(|(at, _)| set(&mut textless, at));
         Self {
             words,
             automaton: automaton(&texts),
@@ -87,7 +91,9 @@ impl Gates {
             && let Some(automaton) = &self.automaton
         {
             for found in automaton.find_overlapping_iter(value) {
-                self.owners[found.pattern().as_usize()].iter().for_each(|operator| set(row, *operator as usize));
+                self.owners[found.pattern().as_usize()]
+                    .iter()
+                    .for_each(|operator| set(row, *operator as usize));
             }
         }
         and(row, &self.lengths[value.len().min(LENGTHS - 1)]);
@@ -104,7 +110,9 @@ impl ClassTable {
                 let at = number * words * 64 + operator;
                 match needs.classes.get(number) {
                     Some(class) => {
-                        class.iter().for_each(|byte| set(&mut table.by_byte[usize::from(byte) * width..], at));
+                        class.iter().for_each(|byte| {
+                            set(&mut table.by_byte[usize::from(byte) * width..], at)
+                        });
                     }
                     None => set(&mut table.free, at),
                 }
@@ -178,7 +186,8 @@ impl Needs {
 
     /// The texts, where all are long enough for the automaton.
     fn text(&self) -> Option<&[Vec<u8>]> {
-        let usable = !self.literals.is_empty() && self.literals.iter().all(|text| text.len() >= LITERAL_BYTES_MIN);
+        let usable = !self.literals.is_empty()
+            && self.literals.iter().all(|text| text.len() >= LITERAL_BYTES_MIN);
         usable.then_some(self.literals.as_slice())
     }
 }
@@ -212,7 +221,8 @@ fn automaton(texts: &[&[u8]]) -> Option<AhoCorasick> {
 fn lengths(needs: &[Needs], words: usize) -> Vec<Vec<u64>> {
     let row = |length: usize| {
         let mut row = vec![0; words];
-        let fits = needs.iter().enumerate().filter(|(_, needs)| needs.min_len.min(LENGTHS - 1) <= length);
+        let fits =
+            needs.iter().enumerate().filter(|(_, needs)| needs.min_len.min(LENGTHS - 1) <= length);
         fits.for_each(|(operator, _)| set(&mut row, operator));
         row
     };
