@@ -309,7 +309,7 @@ impl Names<'_> {
                     cx.within("respond", |cx| {
                         cx.within("status", |cx| {
                             cx.error(
-                                number::VALUE,
+                                number::RANGE,
                                 format!("status {}, allowed 200 to 599", respond.status),
                             );
                         });

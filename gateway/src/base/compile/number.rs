@@ -119,8 +119,6 @@ numbers! {
 
     /// A service has no endpoint or too many, or one that is none.
     ENDPOINT = 241;
-    /// Tries of a request outside their bounds.
-    ATTEMPTS = 242;
     /// A time of a service outside its bounds.
     TIME = 243;
     /// TLS to a service cannot be set up as written.

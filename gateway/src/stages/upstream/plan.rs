@@ -188,7 +188,7 @@ fn attempts(section: &ServiceSection, cx: &mut Compile) -> Option<u32> {
     if !valid {
         let (least, most) = (TRIES.start(), TRIES.end());
         cx.within("attempts", |cx| {
-            cx.error(number::ATTEMPTS, format!("{attempts} attempts, allowed {least} to {most}"));
+            cx.error(number::RANGE, format!("{attempts} attempts, allowed {least} to {most}"));
         });
     }
     valid.then_some(attempts)

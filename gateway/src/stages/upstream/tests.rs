@@ -9,7 +9,7 @@ use super::section::ServiceSection;
 use super::{Peer, ServicePlan, Tried, is_idempotent};
 use crate::base::clock::Now;
 use crate::base::code::Code;
-use crate::base::compile::number::{ATTEMPTS, ENDPOINT, HEALTH, SERVICE_TLS, TIME};
+use crate::base::compile::number::{ENDPOINT, HEALTH, RANGE, SERVICE_TLS, TIME};
 use crate::base::compile::{Compile, Problem, Step};
 use crate::state::endpoints::Endpoints;
 use crate::state::endpoints::endpoint::Needed;
@@ -227,8 +227,8 @@ fn every_bad_value_is_named() {
         ("endpoints", &many, ENDPOINT, "endpoints", "allowed 1 to 1024"),
         ("endpoints", r#"["a:80", "b"]"#, ENDPOINT, "endpoints.1", "no port"),
         ("endpoints", r#"["a:80", "A:80"]"#, ENDPOINT, "endpoints.1", "twice"),
-        ("retries", r#"{"attempts": 0}"#, ATTEMPTS, "retries.attempts", "1 to 5"),
-        ("retries", r#"{"attempts": 6}"#, ATTEMPTS, "retries.attempts", "1 to 5"),
+        ("retries", r#"{"attempts": 0}"#, RANGE, "retries.attempts", "1 to 5"),
+        ("retries", r#"{"attempts": 6}"#, RANGE, "retries.attempts", "1 to 5"),
         ("timeouts", r#"{"connect": "0s"}"#, TIME, "timeouts.connect", "1ms"),
         ("timeouts", r#"{"response": "2h"}"#, TIME, "timeouts.response", "1h"),
         ("timeouts", r#"{"idle": "0ms"}"#, TIME, "timeouts.idle", "1ms"),
