@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::control::GatewayControl;
+use super::operators::Operators;
 use super::{CONFIG, ProcessArgs, SYSTEM, install_log};
 use crate::base::clock::Now;
 use crate::config::files;
@@ -18,7 +19,7 @@ use crate::config::reload::{Accepted, Host, Reloader, Source, accept};
 use crate::config::snapshot::Snapshot;
 use crate::edge::gateway::Gateway;
 use crate::edge::handover::{self, Inheritance};
-use crate::edge::server::{Server, access_log, inherit};
+use crate::edge::server::{Server, access_log, inherit, resolve_names};
 use crate::pipeline::trial;
 use crate::state::State;
 use crate::state::endpoints::{health, resolve};
@@ -27,22 +28,11 @@ use crate::telemetry::Telemetry;
 
 /// How often the configuration's and certificates' files are looked at.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
-/// How long a start waits for host names of services.
-const RESOLVE_DEADLINE: Duration = Duration::from_secs(2);
 /// How long the end waits for the access log to be written.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
-/// What a caller may do once the gateway serves.
-pub(super) struct Serving<'a> {
-    pub server: &'a Server,
-}
-
 /// Serves until told to stop. `serving` is called once listeners accept.
-pub(super) fn run(
-    source: Source,
-    args: &ProcessArgs,
-    serving: impl FnOnce(Serving<'_>),
-) -> ExitCode {
+pub(super) fn run(source: Source, args: &ProcessArgs, serving: impl FnOnce()) -> ExitCode {
     install_log(args.log);
     let state = match HttpFetch::new() {
         Ok(fetch) => State::new(Arc::new(fetch), Now::read()),
@@ -92,7 +82,7 @@ async fn serve(
     state: Arc<State>,
     args: &ProcessArgs,
     workers: usize,
-    serving: impl FnOnce(Serving<'_>),
+    serving: impl FnOnce(),
 ) -> Result<(), String> {
     let mut signals = Signals::install()?;
     let snapshot = accepted.snapshot.clone();
@@ -117,19 +107,13 @@ async fn serve(
     ));
     let control = Arc::new(GatewayControl::new(live.clone(), server.clone(), reloader.clone()));
     telemetry.metrics().ask(control.clone());
-    if let Some(admin) = &snapshot.admin {
-        let socket = server
-            .bind_admin(admin.bind)
-            .map_err(|error| format!("admin listener cannot bind {}: {error}", admin.bind))?;
-        let serve = crate::admin::serve(
-            socket,
-            admin.token.clone(),
-            control,
-            telemetry.clone(),
-            drained.clone(),
-        );
-        tokio::spawn(serve);
-    }
+    let operators = Operators::new(server.clone(), control, telemetry.clone());
+    operators.follow(snapshot.admin.as_ref())?;
+    server.on_adopt(move |next| {
+        if let Err(error) = operators.follow(next.admin.as_ref()) {
+            log::error!(target: "yett", "{error}");
+        }
+    });
     server.close_unclaimed();
     for (name, address) in server.addresses() {
         log::info!(target: "yett", "listener `{name}` on {address}");
@@ -139,7 +123,7 @@ async fn serve(
     }
     let succeeded = offer(args.handover.as_deref(), &server)?;
     watch_files(&source, &live, &reloader);
-    serving(Serving { server: &server });
+    serving();
     let end = signals.wait(&reloader, &telemetry, succeeded).await;
     if end == End::Told {
         server.announce_end();
@@ -155,12 +139,10 @@ async fn serve(
 
 /// Background work of what outlives snapshots.
 async fn start_state(state: &Arc<State>, snapshot: &Snapshot) {
-    let lookup: Arc<dyn resolve::Lookup> = Arc::new(resolve::SystemLookup);
-    let services: Vec<_> = snapshot.services.values().map(|plan| plan.service.clone()).collect();
-    resolve::prepare(&state.endpoints, &services, &lookup, RESOLVE_DEADLINE).await;
+    resolve_names(snapshot).await;
     let keys = state.clone();
     tokio::spawn(async move { keys.keys.run().await });
-    tokio::spawn(resolve::run(state.endpoints.clone(), lookup));
+    tokio::spawn(resolve::run(state.endpoints.clone(), Arc::new(resolve::SystemLookup)));
     tokio::spawn(health::run(state.endpoints.clone(), Now::read().unix_us));
 }
 

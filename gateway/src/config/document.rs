@@ -117,7 +117,7 @@ pub struct DefaultsSection {
 pub struct RouteSection {
     /// Stable name: metric label, event field, key of counters.
     pub id: String,
-    /// Which requests belong to it.
+    /// Which requests belong to a route.
     #[serde(rename = "match")]
     pub matches: MatchSection,
     /// Name of a service. Exactly one of `to` and `respond`.

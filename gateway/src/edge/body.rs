@@ -56,7 +56,9 @@ pub(super) async fn read(
     context: &mut Context,
 ) -> Result<Result<(), Refused>> {
     let exchange = context.exchange()?;
-    let Some(appetite) = appetite(session, exchange) else { return Ok(Ok(())) };
+    let Some(appetite) = appetite(session, exchange) else {
+        return Ok(without_body(session, exchange));
+    };
     let declared = declared_length(session);
     if declared.is_some_and(|length| length > appetite.bytes) && appetite.reject {
         return Ok(Err(exchange.ledger.refuse(too_large(appetite.bytes))));
@@ -146,10 +148,20 @@ fn refused() -> Box<Error> {
     Error::new(ErrorType::HTTPStatus(403))
 }
 
-/// `None`: nothing to read, or a stream that must not be held.
+/// The rules of the body phase look at the query and the fields too: they run for every request.
+fn without_body(session: &mut Session, exchange: &mut Exchange) -> Result<(), Refused> {
+    if let Some(inspection) = &mut exchange.inspection
+        && !session.as_downstream_mut().is_body_empty()
+    {
+        inspection.skip_body();
+    }
+    pipeline::body(exchange)
+}
+
+/// `None`: nothing to read, or a body that the rules do not want.
 fn appetite(session: &mut Session, exchange: &Exchange) -> Option<Appetite> {
     let appetite = exchange.inspection.as_ref()?.appetite()?;
-    (!session.is_upgrade_req() && !session.as_downstream_mut().is_body_empty()).then_some(appetite)
+    (!session.as_downstream_mut().is_body_empty()).then_some(appetite)
 }
 
 async fn read_until(

@@ -1,6 +1,6 @@
 //! Header fields on their way: what a service gets of a request, what a client gets of an answer.
 
-use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, SERVER};
+use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, SERVER, X_CONTENT_TYPE_OPTIONS};
 use http::uri::PathAndQuery;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
@@ -92,20 +92,9 @@ pub(super) fn to_client(response: &mut ResponseHeader, exchange: &Exchange) -> R
         response.append_header(name.clone(), value.clone())?;
     }
     response.insert_header(X_REQUEST_ID.clone(), exchange.trace.request_id())?;
-    if exchange.reading.secure {
-        harden(response)?;
-    }
-    Ok(())
-}
-
-/// A service's own policy wins.
-fn harden(response: &mut ResponseHeader) -> Result<()> {
-    const DEFAULTS: [(&str, &str); 2] =
-        [("strict-transport-security", "max-age=31536000"), ("x-content-type-options", "nosniff")];
-    for (name, value) in DEFAULTS {
-        if !response.headers.contains_key(name) {
-            response.insert_header(name, value)?;
-        }
+    // A service's own field wins. HSTS is not ours to set: it binds a whole host for a year.
+    if !response.headers.contains_key(X_CONTENT_TYPE_OPTIONS) {
+        response.insert_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))?;
     }
     Ok(())
 }

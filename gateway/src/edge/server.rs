@@ -22,10 +22,13 @@ use super::listener::{self, Slots};
 use crate::base::clock::Now;
 use crate::config::reload::Host;
 use crate::config::snapshot::Snapshot;
+use crate::state::endpoints::resolve;
 use crate::telemetry::{AccessLog, Target};
 
 /// Name under which the admin listener is handed over; no listener of a configuration can have it.
 pub const ADMIN: &str = "(admin)";
+/// How long a new generation waits for host names of services.
+const RESOLVE_DEADLINE: Duration = Duration::from_secs(2);
 /// How often draining looks whether connections are left.
 const DRAIN_TICK: Duration = Duration::from_millis(10);
 
@@ -39,10 +42,13 @@ pub struct Server {
     /// Sockets of a predecessor that nobody has claimed yet.
     inherited: Mutex<Vec<Passed>>,
     /// The admin listener's socket, to be handed over with the others.
-    admin: Mutex<Option<std::net::TcpListener>>,
+    admin: Mutex<Option<Bound>>,
+    followers: Mutex<Option<Follow>>,
     draining: watch::Sender<bool>,
     ending: AtomicBool,
 }
+
+type Follow = Box<dyn Fn(&Snapshot) + Send + Sync>;
 
 /// A socket and the address that the configuration gave it; port 0 becomes another one.
 struct Bound {
@@ -71,6 +77,7 @@ impl Server {
             prepared: Mutex::default(),
             inherited: Mutex::new(inherited),
             admin: Mutex::default(),
+            followers: Mutex::default(),
             draining,
             ending: AtomicBool::new(false),
         })
@@ -90,15 +97,29 @@ impl Server {
         self.running.lock().iter().map(|(name, one)| (name.clone(), one.slots.clone())).collect()
     }
 
-    /// The admin listener: inherited, or bound anew.
+    /// The admin listener: the one that is bound already, an inherited one, or a new one.
     pub fn bind_admin(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        let socket = match self.claim(ADMIN, address) {
-            Some(socket) => socket,
-            None => into_std(listener::bind(address)?)?,
+        let mut admin = self.admin.lock();
+        let socket = match admin.take().filter(|bound| bound.wanted == address) {
+            Some(bound) => bound.socket,
+            None => match self.claim(ADMIN, address) {
+                Some(socket) => socket,
+                None => into_std(listener::bind(address)?)?,
+            },
         };
         let tokio = from_std(&socket)?;
-        *self.admin.lock() = Some(socket);
+        *admin = Some(Bound { wanted: address, socket });
         Ok(tokio)
+    }
+
+    /// The configuration wants no admin listener any more.
+    pub fn close_admin(&self) {
+        *self.admin.lock() = None;
+    }
+
+    /// Called with every generation that serves, after its listeners are there.
+    pub fn on_adopt(&self, follow: impl Fn(&Snapshot) + Send + Sync + 'static) {
+        *self.followers.lock() = Some(Box::new(follow));
     }
 
     /// The process was told to stop: readiness fails from now on, connections are still taken.
@@ -142,8 +163,8 @@ impl Server {
             running.iter().filter_map(socket).collect()
         };
         let admin = self.admin.lock();
-        let admin = admin.as_ref().and_then(|socket| {
-            Some((format!("{ADMIN} {}", socket.local_addr().ok()?), socket.try_clone().ok()?))
+        let admin = admin.as_ref().and_then(|bound| {
+            Some((format!("{ADMIN} {}", bound.wanted), bound.socket.try_clone().ok()?))
         });
         sockets.extend(admin);
         sockets
@@ -201,6 +222,10 @@ impl Server {
 }
 
 impl Host for Server {
+    fn warm(&self, next: &Snapshot) {
+        self.runtime.block_on(resolve_names(next));
+    }
+
     fn prepare(&self, next: &Arc<Snapshot>) -> Result<(), String> {
         let _runtime = self.runtime.enter();
         let mut prepared = Vec::new();
@@ -249,11 +274,21 @@ impl Host for Server {
         for (name, bound) in prepared {
             self.start(name, bound);
         }
+        if let Some(follow) = &*self.followers.lock() {
+            follow(next);
+        }
     }
 
     fn refused(&self, _why: &str) {
         self.gateway.telemetry.metrics().reload_refused();
     }
+}
+
+/// Addresses of host names that no generation before had: without them their services would start unavailable.
+pub async fn resolve_names(next: &Snapshot) {
+    let lookup: Arc<dyn resolve::Lookup> = Arc::new(resolve::SystemLookup);
+    let services: Vec<_> = next.services.values().map(|plan| plan.service.clone()).collect();
+    resolve::prepare(&next.state.endpoints, &services, &lookup, RESOLVE_DEADLINE).await;
 }
 
 /// What outlives snapshots follows the one in force.
