@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::document::{Document, RouteSection};
+use super::document::{Document, RespondSection, RouteSection};
 use super::listener_plan::{ListenerPlan, address};
 use super::snapshot::{RoutePlan, Snapshot};
 use crate::base::compile::{Compile, number};
@@ -198,6 +198,9 @@ fn limits(document: &Document, cx: &mut Compile) -> Limits {
     })
 }
 
+/// Where a route's requests go: exactly one of a service and an answer of our own.
+type Destination = (Option<Arc<ServicePlan>>, Option<Arc<RespondSection>>);
+
 /// Everything that a route may name.
 struct Names<'a> {
     issuers: identity::Issuers,
@@ -283,7 +286,7 @@ impl Names<'_> {
         &self,
         section: &RouteSection,
         cx: &mut Compile,
-    ) -> Option<(Option<Arc<ServicePlan>>, Option<Arc<super::document::RespondSection>>)> {
+    ) -> Option<Destination> {
         match (&section.to, &section.respond) {
             (Some(_), Some(_)) => {
                 cx.within("respond", |cx| {
@@ -309,7 +312,7 @@ impl Names<'_> {
                     cx.within("respond", |cx| {
                         cx.within("status", |cx| {
                             cx.error(
-                                number::VALUE,
+                                number::RANGE,
                                 format!("status {}, allowed 200 to 599", respond.status),
                             );
                         });

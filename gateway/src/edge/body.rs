@@ -174,13 +174,11 @@ async fn read_until(
     if declared.is_none() {
         session.enable_retry_buffering();
     }
+    let beyond = declared.is_some_and(|length| length > appetite.bytes);
     loop {
         match declared {
-            Some(length) if length > appetite.bytes => {
-                if bytes.len() >= appetite.bytes {
-                    return Ok(Read::Beginning);
-                }
-            }
+            Some(_) if beyond && bytes.len() >= appetite.bytes => return Ok(Read::Beginning),
+            Some(_) if beyond => {}
             // One read is at most 64 KiB, so there always is a last one.
             Some(length) if length - bytes.len() <= REPLAY_BYTES => {
                 session.enable_retry_buffering()

@@ -36,14 +36,14 @@ tokio::task_local! {
 }
 
 /// The framework's view of us.
-pub struct Proxy {
+pub(super) struct Proxy {
     live: Arc<Live>,
     telemetry: Arc<Telemetry>,
 }
 
 /// State of one request between hooks.
 #[derive(Default)]
-pub struct Context {
+pub(super) struct Context {
     arrival: Option<Arrival>,
     /// `None` only until the first hook has run.
     pub(super) exchange: Option<Box<Exchange>>,
@@ -258,7 +258,7 @@ impl ProxyHttp for Proxy {
             status: session.response_written().map_or(0, |response| response.status.as_u16()),
             bytes_in: session.body_bytes_read() as u64,
             bytes_out: session.body_bytes_sent() as u64,
-            failed: error.map(|error| outcome(error)),
+            failed: error.map(outcome),
         };
         self.telemetry.record(exchange.finish(Some(head(session)), end));
     }

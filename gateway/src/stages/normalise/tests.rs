@@ -191,8 +191,11 @@ fn connect_is_no_method_of_ours() {
     assert_eq!(decide(raw).unwrap_err().code, Code::RouteMethod);
 }
 
-/// peer, fields, expected client. Trusted: 10.0.0.0/8.
-const CLIENTS: &[(&str, &[(&str, &str)], &str)] = &[
+/// Peer, fields, expected client.
+type ClientCase = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
+/// Trusted: 10.0.0.0/8.
+const CLIENTS: &[ClientCase] = &[
     ("203.0.113.9", &[("x-forwarded-for", "198.51.100.1")], "203.0.113.9"),
     ("10.0.0.1", &[], "10.0.0.1"),
     ("10.0.0.1", &[("x-forwarded-for", "198.51.100.1")], "198.51.100.1"),

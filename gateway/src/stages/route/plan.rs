@@ -9,15 +9,7 @@ use super::methods::{MethodNames, MethodSet};
 use super::pattern::{HostPattern, PathPattern};
 use super::section::MatchSection;
 use super::table::{Condition, HostKind, Table};
-use crate::base::compile::{Compile, Step};
-
-pub(super) const HOST: u16 = 201;
-pub(super) const PATH: u16 = 202;
-pub(super) const METHOD: u16 = 203;
-pub(super) const HEADER: u16 = 204;
-pub(super) const CONFLICT: u16 = 205;
-pub(super) const UNREACHABLE: u16 = 206;
-pub(super) const CROWDED: u16 = 207;
+use crate::base::compile::{Compile, Step, number};
 
 /// Most routes that only methods and header conditions tell apart: a lookup goes through them one by one.
 pub(super) const RIVALS: usize = 1024;
@@ -86,8 +78,8 @@ impl Rule {
     ) -> Option<Rule> {
         let section = entry.matches;
         let host = HostPattern::parse(section.host.as_deref());
-        let host = cx.within("host", |cx| report(host, HOST, cx));
-        let path = cx.within("path", |cx| report(PathPattern::parse(&section.path), PATH, cx));
+        let host = cx.within("host", |cx| report(host, number::HOST_PATTERN, cx));
+        let path = cx.within("path", |cx| report(PathPattern::parse(&section.path), number::PATH_PATTERN, cx));
         let methods = cx.within("methods", |cx| read_methods(section, names, cx));
         let conditions = cx.within("headers", |cx| read_conditions(section, cx));
         Some(Rule { index, host: host?, path: path?, methods: methods?, conditions: conditions? })
@@ -137,13 +129,13 @@ fn read_methods(
 ) -> Option<MethodSet> {
     let Some(tokens) = &section.methods else { return Some(MethodSet::ANY) };
     if tokens.is_empty() {
-        cx.error(METHOD, "no method is listed: the route can never match")
+        cx.error(number::METHOD, "no method is listed: the route can never match")
             .hint("leave `methods` out for every method");
         return None;
     }
     let mut set = Some(MethodSet::NONE);
     for (index, token) in tokens.iter().enumerate() {
-        let read = cx.within(index, |cx| report(names.read(token), METHOD, cx));
+        let read = cx.within(index, |cx| report(names.read(token), number::METHOD, cx));
         set = set.zip(read).map(|(set, more)| set.and(more));
     }
     set
@@ -152,16 +144,16 @@ fn read_methods(
 fn read_conditions(section: &MatchSection, cx: &mut Compile) -> Option<Vec<Condition>> {
     if section.headers.len() > CONDITIONS {
         let count = section.headers.len();
-        cx.error(HEADER, format!("{count} header conditions, bound {CONDITIONS}"));
+        cx.error(number::HEADER_CONDITION, format!("{count} header conditions, bound {CONDITIONS}"));
         return None;
     }
     let mut conditions: Option<Vec<Condition>> = Some(Vec::new());
     for (name, value) in &section.headers {
         let read = cx.within(name.clone(), |cx| {
-            let condition = report(read_condition(name, value), HEADER, cx)?;
+            let condition = report(read_condition(name, value), number::HEADER_CONDITION, cx)?;
             if condition.0.as_str().starts_with(GATEWAY_FIELDS) {
                 cx.warning(
-                    UNREACHABLE,
+                    number::UNREACHABLE,
                     format!(
                         "field `{name}` is stripped from every client, so the route never matches"
                     ),
@@ -173,7 +165,7 @@ fn read_conditions(section: &MatchSection, cx: &mut Compile) -> Option<Vec<Condi
             read.as_ref().is_none_or(|read| known.iter().all(|(name, _)| *name != read.0))
         };
         if !first(conditions.as_deref().unwrap_or_default()) {
-            cx.error(HEADER, format!("field `{name}` is named twice (names ignore case)"));
+            cx.error(number::HEADER_CONDITION, format!("field `{name}` is named twice (names ignore case)"));
         }
         conditions = conditions.zip(read).map(|(mut all, one)| {
             all.push(one);
@@ -212,7 +204,7 @@ fn report_rivals(rules: &[Rule], routes: &[RouteEntry<'_>], cx: &mut Compile) {
         group.push(rule);
         if group.len() == RIVALS + 1 {
             within_match(rule.index, cx, |cx| {
-                cx.error(CROWDED, format!("more than {RIVALS} routes with this host and path"));
+                cx.error(number::ROUTES_CROWDED, format!("more than {RIVALS} routes with this host and path"));
             });
         }
     }
@@ -227,7 +219,7 @@ fn report_conflict(rule: &Rule, group: &[&Rule], routes: &[RouteEntry<'_>], cx: 
     let Some(rival) = group.iter().find(|rival| rule.conflicts(rival)) else { return };
     within_match(rule.index, cx, |cx| {
         let (own, other) = (routes[rule.index].id, routes[rival.index].id);
-        cx.error(CONFLICT, format!("routes `{own}` and `{other}` match the same requests"))
+        cx.error(number::ROUTE_CONFLICT, format!("routes `{own}` and `{other}` match the same requests"))
             .hint("give one of them another path, other methods or one more header condition")
             .related(place(rival.index));
     });
@@ -255,7 +247,7 @@ fn report_unreachable(group: &[&Rule], routes: &[RouteEntry<'_>], cx: &mut Compi
             let own = routes[rule.index].id;
             let others = others.join(", ");
             cx.warning(
-                UNREACHABLE,
+                number::UNREACHABLE,
                 format!("route `{own}` is never reached: {others} take every method"),
             )
             .related(place(rivals[0].index));
