@@ -4,9 +4,11 @@
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::{HeaderMap, HeaderValue};
 
 use yett::base::clock::Now;
@@ -69,6 +71,11 @@ fn decisions(criterion: &mut Criterion) {
             let ip = IpAddr::V6(Ipv6Addr::from_bits(u128::from(key) << 64));
             check(&one.early, ip, &headers, Now::read())
         });
+    });
+    let yardstick: DefaultKeyedRateLimiter<u128> =
+        RateLimiter::keyed(Quota::per_second(NonZeroU32::new(1_000_000).unwrap()));
+    group.bench_function("governor for comparison, one hot key, hash not included", |bencher| {
+        bencher.iter(|| yardstick.check_key(black_box(&7)).is_ok());
     });
     group.bench_function("reading the clock (part of the above)", |bencher| {
         bencher.iter(|| black_box(Now::read()));

@@ -14,6 +14,7 @@
 
 pub mod admin;
 pub mod base;
+pub mod cli;
 pub mod config;
 pub mod edge;
 pub mod pipeline;

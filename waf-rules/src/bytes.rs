@@ -72,8 +72,10 @@ impl ByteSet {
 }
 
 /// ASCII letters, digits and the underscore.
-pub(crate) const WORD: ByteSet =
-    ByteSet::range(b'a', b'z').union(ByteSet::range(b'A', b'Z')).union(ByteSet::range(b'0', b'9')).with(b'_');
+pub(crate) const WORD: ByteSet = ByteSet::range(b'a', b'z')
+    .union(ByteSet::range(b'A', b'Z'))
+    .union(ByteSet::range(b'0', b'9'))
+    .with(b'_');
 
 /// The bytes that occur in `bytes`.
 pub(crate) fn present(bytes: &[u8]) -> ByteSet {

@@ -42,7 +42,9 @@ mod tx;
 mod variable;
 
 pub use action::{EngineMode, Severity};
-pub use engine::{Action, BodyBound, Exceeded, Interruption, Match, Outcome, Score, Transaction, Verdict};
+pub use engine::{
+    Action, BodyBound, Exceeded, Interruption, Match, Outcome, Score, Transaction, Verdict,
+};
 pub use plan::settings::Over;
 pub use profile::{Bounds, Exclusion, Profile, ProfileError, ProfileOptions, RuleSelector};
 pub use ruleset::{RuleInfo, Ruleset, RulesetBuilder};

@@ -18,7 +18,10 @@ pub(crate) enum Input {
     Builtin,
     /// A path, with wildcards or without.
     File(PathBuf),
-    Text { name: String, text: String },
+    Text {
+        name: String,
+        text: String,
+    },
 }
 
 /// What a load yields.
@@ -41,6 +44,13 @@ pub(crate) fn load(inputs: &[Input]) -> Result<Loaded, LoadErrors> {
 enum Home {
     Builtin,
     Folder(PathBuf),
+}
+
+impl Home {
+    /// The folder a file is in.
+    fn of(file: &Path) -> Self {
+        Self::Folder(file.parent().map(Path::to_path_buf).unwrap_or_default())
+    }
 }
 
 #[derive(Default)]
@@ -73,7 +83,7 @@ impl Loader {
     }
 
     fn file(&mut self, path: &Path, depth: usize) {
-        let home = Home::Folder(path.parent().unwrap_or(Path::new("")).to_path_buf());
+        let home = Home::of(path);
         match include::read(path) {
             Ok(text) => self.source(&path.to_string_lossy(), &text, home, depth),
             Err(message) => self.failures.push(LoadError::file(path.to_string_lossy(), message)),
@@ -89,7 +99,11 @@ impl Loader {
         for node in nodes {
             match &node.directive {
                 Directive::Include(word) => {
-                    plan::assemble(std::mem::take(&mut pending), &mut self.assembly, &mut self.problems);
+                    plan::assemble(
+                        std::mem::take(&mut pending),
+                        &mut self.assembly,
+                        &mut self.problems,
+                    );
                     self.include(word.span, &word.text, depth + 1);
                 }
                 _ => pending.push(node),
@@ -100,11 +114,14 @@ impl Loader {
 
     fn include(&mut self, span: Span, pattern: &str, depth: usize) {
         if depth > include::INCLUDE_DEPTH_MAX {
-            let message = format!("includes nest {depth} deep, bound {}", include::INCLUDE_DEPTH_MAX);
+            let message =
+                format!("includes nest {depth} deep, bound {}", include::INCLUDE_DEPTH_MAX);
             return self.problems.push(LexError { span, message });
         }
         let Home::Folder(folder) = &self.homes[span.source as usize] else {
-            return self.problems.push(LexError { span, message: "built-in rules include no files".to_owned() });
+            return self
+                .problems
+                .push(LexError { span, message: "built-in rules include no files".to_owned() });
         };
         match include::expand(folder, pattern) {
             Ok(files) => files.iter().for_each(|file| self.included(file, span, depth)),
@@ -116,8 +133,7 @@ impl Loader {
     fn included(&mut self, path: &Path, span: Span, depth: usize) {
         match include::read(path) {
             Ok(text) => {
-                let home = Home::Folder(path.parent().unwrap_or(Path::new("")).to_path_buf());
-                self.source(&path.to_string_lossy(), &text, home, depth);
+                self.source(&path.to_string_lossy(), &text, Home::of(path), depth);
             }
             Err(message) => {
                 let message = format!("{}: {message}", path.display());
@@ -137,7 +153,9 @@ impl Loader {
         };
         let program = plan::compile(assembly, &sources, &read, &mut problems);
         problems.sort_by_key(|problem| (problem.span.source, problem.span.start));
-        failures.extend(problems.iter().map(|problem| LoadError::at(&sources, problem.span, &problem.message)));
+        failures.extend(
+            problems.iter().map(|problem| LoadError::at(&sources, problem.span, &problem.message)),
+        );
         if !failures.is_empty() {
             return Err(LoadErrors::new(failures));
         }
@@ -148,10 +166,13 @@ impl Loader {
 
 fn data(home: &Home, name: &str) -> Result<String, String> {
     match home {
-        Home::Folder(folder) => include::read(&folder.join(name)).map_err(|error| format!("data file `{name}`: {error}")),
+        Home::Folder(folder) => include::read(&folder.join(name))
+            .map_err(|error| format!("data file `{name}`: {error}")),
         Home::Builtin => {
             let found = builtin::DATA.iter().find(|(known, _)| *known == name);
-            found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| format!("no built-in data file `{name}`"))
+            found
+                .map(|(_, text)| (*text).to_owned())
+                .ok_or_else(|| format!("no built-in data file `{name}`"))
         }
     }
 }

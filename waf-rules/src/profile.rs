@@ -143,7 +143,11 @@ impl Profile {
                 Some(target) => match plan_target(target) {
                     Ok(planned) => exclusions.push((rules, planned)),
                     Err(reason) => {
-                        errors.push(ProfileError::Target { exclusion: at, target: target.clone(), reason });
+                        errors.push(ProfileError::Target {
+                            exclusion: at,
+                            target: target.clone(),
+                            reason,
+                        });
                     }
                 },
             }
@@ -188,7 +192,12 @@ fn check_paranoia(options: &ProfileOptions) -> Vec<ProfileError> {
     if fits { Vec::new() } else { vec![ProfileError::Paranoia { blocking, detection }] }
 }
 
-fn choose(program: &Program, exclusion: usize, selectors: &[RuleSelector], errors: &mut Vec<ProfileError>) -> BitSet {
+fn choose(
+    program: &Program,
+    exclusion: usize,
+    selectors: &[RuleSelector],
+    errors: &mut Vec<ProfileError>,
+) -> BitSet {
     let mut chosen = BitSet::with_len(program.rules.len());
     for selector in selectors {
         let mut any = false;
@@ -268,8 +277,12 @@ impl fmt::Display for ProfileError {
                 f,
                 "paranoia levels {blocking} (blocking) and {detection} (detection), expected 1 <= blocking <= detection <= 4"
             ),
-            Self::UnknownRule { exclusion, rule } => write!(f, "exclusion {exclusion}: no rule matches {rule}"),
-            Self::Target { exclusion, target, reason } => write!(f, "exclusion {exclusion}: target `{target}`: {reason}"),
+            Self::UnknownRule { exclusion, rule } => {
+                write!(f, "exclusion {exclusion}: no rule matches {rule}")
+            }
+            Self::Target { exclusion, target, reason } => {
+                write!(f, "exclusion {exclusion}: target `{target}`: {reason}")
+            }
         }
     }
 }

@@ -52,7 +52,10 @@ impl Ruleset {
 impl std::fmt::Debug for Ruleset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let rules = self.0.program.rules.len();
-        f.debug_struct("Ruleset").field("version", &self.version()).field("rules", &rules).finish_non_exhaustive()
+        f.debug_struct("Ruleset")
+            .field("version", &self.version())
+            .field("rules", &rules)
+            .finish_non_exhaustive()
     }
 }
 

@@ -66,8 +66,9 @@ fn push_text(text: &str, parts: &mut Vec<Part>) {
 }
 
 fn macro_part(text: &str, names: &mut TxNames) -> Result<Part, String> {
-    let (collection, name) =
-        text.split_once(['.', ':']).map_or((text, None), |(collection, name)| (collection, Some(name)));
+    let (collection, name) = text
+        .split_once(['.', ':'])
+        .map_or((text, None), |(collection, name)| (collection, Some(name)));
     if collection.eq_ignore_ascii_case("tx") {
         let name = name.ok_or_else(|| "macro %{tx} has no variable name".to_owned())?;
         return Ok(Part::Tx(names.intern(name)));
@@ -75,7 +76,8 @@ fn macro_part(text: &str, names: &mut TxNames) -> Result<Part, String> {
     if collection.eq_ignore_ascii_case("rule") {
         return rule_field(name.unwrap_or_default()).map(Part::Rule);
     }
-    let variable = variable::lookup(collection).ok_or_else(|| format!("unknown variable in macro `%{{{text}}}`"))?;
+    let variable = variable::lookup(collection)
+        .ok_or_else(|| format!("unknown variable in macro `%{{{text}}}`"))?;
     if name.is_some() && !variable.collection || matches!(variable.kind, Kind::Tx | Kind::Rule) {
         return Err(format!("macro `%{{{text}}}`: {} takes no name", variable.name));
     }

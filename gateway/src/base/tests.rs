@@ -1,7 +1,9 @@
 use std::time::Duration;
 
+use super::claims::ClaimPath;
 use super::code::Code;
 use super::compile::{Compile, nearest};
+use super::json::{read_document, read_object};
 use super::units::{Percent, Quota, Rate, SecretRef, Size, Span};
 
 #[test]
@@ -71,4 +73,41 @@ fn an_unknown_name_is_reported_with_its_place_and_the_nearest_one() {
 #[test]
 fn a_word_that_is_far_from_all_has_no_nearest() {
     assert_eq!(nearest("banana", ["per-user", "monthly"].into_iter()), None);
+}
+
+#[test]
+fn claim_paths_read_back_what_they_print_and_find_one_place() {
+    let claims = serde_json::json!({
+        "a": { "b": 1, "c.d": { "e": 2 } }, "a.b": 3, "https://x.example/r": 4, "list": [{ "a": 5 }],
+    });
+    let cases = [
+        ("a.b", Some(1)),
+        ("a.\"c.d\".e", Some(2)),
+        ("\"a.b\"", Some(3)),
+        ("\"https://x.example/r\"", Some(4)),
+        ("a.c.d.e", None),
+        ("list.a", None),
+        ("a.b.c", None),
+        ("A.b", None),
+    ];
+    for (text, expected) in cases {
+        let path: ClaimPath = text.parse().unwrap();
+        assert_eq!(path.to_string(), text);
+        let found = path.find(claims.as_object().unwrap()).and_then(serde_json::Value::as_i64);
+        assert_eq!(found, expected, "{text}");
+    }
+    for text in ["", ".", "a.", ".a", "a..b", "\"a", "\"\"", "a\"b", "\"a\"b", "\"a\"."] {
+        assert!(text.parse::<ClaimPath>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn json_is_read_in_one_way_or_not_at_all() {
+    let deep = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    assert!(read_object(deep(15).as_bytes()).is_ok());
+    assert_eq!(read_object(deep(16).as_bytes()), Err("JSON nested deeper than 16"));
+    assert_eq!(read_object(b"{\"a\":1,\"\\u0061\":1}"), Err("a JSON member occurs twice"));
+    assert_eq!(read_object(b"{}{}"), Err("bytes after the JSON object"));
+    assert_eq!(read_object(b"{} "), Err("not exactly one JSON object"));
+    assert!(read_document(b" {}\n").is_ok());
 }

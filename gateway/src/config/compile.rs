@@ -29,17 +29,26 @@ const ADMIN_TOKEN_BYTES: usize = 16;
 
 /// Compiles a document. The snapshot exists only without errors; warnings stay in `cx`. Nothing of `state` changes until
 /// the snapshot is swapped in.
-pub fn compile(document: Document, state: &Arc<State>, today: Day, cx: &mut Compile) -> Option<Snapshot> {
+pub fn compile(
+    document: Document,
+    state: &Arc<State>,
+    today: Day,
+    cx: &mut Compile,
+) -> Option<Snapshot> {
     if document.version != VERSION {
         cx.within("version", |cx| {
-            cx.error(number::VERSION, format!("version {} is not known, allowed: {VERSION}", document.version));
+            cx.error(
+                number::VERSION,
+                format!("version {} is not known, allowed: {VERSION}", document.version),
+            );
         });
         return None;
     }
     let listeners = listeners(&document, cx);
     let admin = cx.within("admin", |cx| admin(&document, cx));
     let subjects = cx.within("telemetry", |cx| subjects(&document, cx));
-    let store = cx.within("store", |cx| document.store.as_ref().map(|store| compile_store(store, cx)));
+    let store =
+        cx.within("store", |cx| document.store.as_ref().map(|store| compile_store(store, cx)));
     let screen = cx.within("screen", |cx| ScreenPlan::compile(&document.screen, cx));
     let services = services(&document, state, cx);
     let table = {
@@ -54,7 +63,11 @@ pub fn compile(document: Document, state: &Arc<State>, today: Day, cx: &mut Comp
         limits: limits(&document, cx),
         profiles: Profiles::compile(&document.waf, today, cx),
         forwarded: forward::names(
-            document.routes.iter().filter_map(|route| route.forward.as_ref()).chain([&document.defaults.forward]),
+            document
+                .routes
+                .iter()
+                .filter_map(|route| route.forward.as_ref())
+                .chain([&document.defaults.forward]),
         ),
         services: &services,
         state,
@@ -98,8 +111,15 @@ fn listeners(document: &Document, cx: &mut Compile) -> BTreeMap<Arc<str>, Arc<Li
             if let Some(other) = bound.insert(plan.bind, name).filter(|_| plan.bind.port() != 0) {
                 cx.within(name.clone(), |cx| {
                     cx.within("bind", |cx| {
-                        cx.error(number::ADDRESS, format!("listener `{other}` has the same address"))
-                            .related(vec!["listeners".into(), other.to_owned().into(), "bind".into()]);
+                        cx.error(
+                            number::ADDRESS,
+                            format!("listener `{other}` has the same address"),
+                        )
+                        .related(vec![
+                            "listeners".into(),
+                            other.to_owned().into(),
+                            "bind".into(),
+                        ]);
                     });
                 });
             }
@@ -156,7 +176,9 @@ type Limits = BTreeMap<String, Option<Arc<LimitPlan>>>;
 fn services(document: &Document, state: &State, cx: &mut Compile) -> Services {
     cx.within("services", |cx| {
         let compile = |(name, section): (&String, _)| {
-            let plan = cx.within(name.clone(), |cx| ServicePlan::compile(name, section, cx, &state.endpoints));
+            let plan = cx.within(name.clone(), |cx| {
+                ServicePlan::compile(name, section, cx, &state.endpoints)
+            });
             (name.clone(), plan)
         };
         document.services.iter().map(compile).collect()
@@ -167,8 +189,9 @@ fn limits(document: &Document, cx: &mut Compile) -> Limits {
     let shared = document.store.is_some();
     cx.within("limits", |cx| {
         let compile = |(name, section): (&String, &LimitSection)| {
-            let plan =
-                cx.within(name.clone(), |cx| LimitPlan::compile(LimitName::named(name), section, shared, cx));
+            let plan = cx.within(name.clone(), |cx| {
+                LimitPlan::compile(LimitName::named(name), section, shared, cx)
+            });
             (name.clone(), plan)
         };
         document.limits.iter().map(compile).collect()
@@ -194,8 +217,15 @@ impl Names<'_> {
             cx.within(index, |cx| {
                 if let Some(first) = seen.insert(&section.id, index) {
                     cx.within("id", |cx| {
-                        cx.error(number::DUPLICATE_ROUTE, format!("route `{}` exists already", section.id))
-                            .related(vec!["routes".into(), first.into(), "id".into()]);
+                        cx.error(
+                            number::DUPLICATE_ROUTE,
+                            format!("route `{}` exists already", section.id),
+                        )
+                        .related(vec![
+                            "routes".into(),
+                            first.into(),
+                            "id".into(),
+                        ]);
                     });
                 }
                 check_id(&section.id, cx);
@@ -225,14 +255,24 @@ impl Names<'_> {
             normalise: normalise::plan::Plan::compile(&section.normalise),
             screen: screen.filter(|screen| screen.mode != Mode::Off && !screen.is_empty()),
             limits: cx.within("limits", |cx| self.route_limits(section, cx)),
-            identity: identity.filter(|_| auth.as_ref().is_some_and(|auth| auth.mode != Some(Mode::Off))),
+            identity: identity
+                .filter(|_| auth.as_ref().is_some_and(|auth| auth.mode != Some(Mode::Off))),
             auth_mode: auth.as_ref().and_then(|auth| auth.mode).unwrap_or_default(),
             policy,
             waf: cx.within("waf", |cx| {
-                self.profiles.for_route(section.waf.as_ref(), self.document.defaults.waf.as_deref(), cx)
+                self.profiles.for_route(
+                    section.waf.as_ref(),
+                    self.document.defaults.waf.as_deref(),
+                    cx,
+                )
             }),
             forward: cx.within("forward", |cx| {
-                Forward::compile(section.forward.as_ref(), &self.document.defaults.forward, &self.forwarded, cx)
+                Forward::compile(
+                    section.forward.as_ref(),
+                    &self.document.defaults.forward,
+                    &self.forwarded,
+                    cx,
+                )
             }),
             service,
             respond,
@@ -268,7 +308,10 @@ impl Names<'_> {
                 if !(200..=599).contains(&respond.status) {
                     cx.within("respond", |cx| {
                         cx.within("status", |cx| {
-                            cx.error(number::VALUE, format!("status {}, allowed 200 to 599", respond.status));
+                            cx.error(
+                                number::VALUE,
+                                format!("status {}, allowed 200 to 599", respond.status),
+                            );
                         });
                     });
                 }
@@ -290,7 +333,8 @@ impl Names<'_> {
         if let Some(reason) = &section.public {
             if section.auth.is_some() {
                 cx.within("public", |cx| {
-                    cx.error(number::CONTRADICTION, "route is both `public` and has `auth`").at_key();
+                    cx.error(number::CONTRADICTION, "route is both `public` and has `auth`")
+                        .at_key();
                 });
             }
             if reason.trim().is_empty() {
@@ -302,17 +346,25 @@ impl Names<'_> {
         }
         let auth = section.auth.clone().unwrap_or_default().over(&defaults);
         if auth.issuers.as_ref().is_none_or(Vec::is_empty) {
-            cx.error(number::NO_AUTH, format!("route `{}` neither authenticates nor says why not", section.id))
-                .hint("add `auth: { issuers: [..] }`, or `public: \"the reason\"`");
+            cx.error(
+                number::NO_AUTH,
+                format!("route `{}` neither authenticates nor says why not", section.id),
+            )
+            .hint("add `auth: { issuers: [..] }`, or `public: \"the reason\"`");
         }
         Some(auth)
     }
 
-    fn identity(&self, auth: &AuthSection, section: &RouteSection, cx: &mut Compile) -> identity::Plan {
+    fn identity(
+        &self,
+        auth: &AuthSection,
+        section: &RouteSection,
+        cx: &mut Compile,
+    ) -> identity::Plan {
         let names = auth.issuers.as_deref().unwrap_or_default();
         let optional = auth.optional.unwrap_or(false);
         let own = section.auth.as_ref().is_some_and(|auth| auth.issuers.is_some());
-        let mut compile =
+        let compile =
             |cx: &mut Compile| identity::Plan::compile(names, optional, &self.issuers, cx);
         match own {
             true => cx.within("auth", |cx| cx.within("issuers", compile)),
@@ -363,7 +415,9 @@ impl Names<'_> {
                 for (index, name) in defaults.limits.iter().enumerate() {
                     if !self.limits.contains_key(name) {
                         let known = self.limits.keys().map(String::as_str);
-                        cx.within(index, |cx| _ = cx.unknown(number::UNKNOWN_LIMIT, "limit", name, known));
+                        cx.within(index, |cx| {
+                            _ = cx.unknown(number::UNKNOWN_LIMIT, "limit", name, known)
+                        });
                     }
                 }
             });
@@ -391,7 +445,8 @@ impl Names<'_> {
                         cx.within(index, |cx| {
                             cx.within("without_limits", |cx| {
                                 cx.within(at, |cx| {
-                                    let known = self.document.defaults.limits.iter().map(String::as_str);
+                                    let known =
+                                        self.document.defaults.limits.iter().map(String::as_str);
                                     cx.unknown(number::UNKNOWN_LIMIT, "default limit", name, known);
                                 });
                             });
@@ -443,8 +498,5 @@ fn check_id(id: &str, cx: &mut Compile) {
 
 /// Names of `{parameters}`; malformed ones are the route stage's to report.
 fn path_params(path: &str) -> Vec<&str> {
-    path.split('/')
-        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
-        .collect()
+    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')).collect()
 }
-

@@ -12,7 +12,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 
 use super::listener::{
-    ClientCertificateMode, ClientCertificatesSection, ListenerBounds, ListenerSection, TlsSection, TlsVersion,
+    ClientCertificateMode, ClientCertificatesSection, ListenerBounds, ListenerSection, TlsSection,
+    TlsVersion,
 };
 use crate::base::compile::{Compile, number};
 use crate::state::certificates::{CertificateFiles, Certificates};
@@ -38,7 +39,11 @@ pub struct TlsPlan {
 
 impl ListenerPlan {
     /// Reports every problem of the section; `None` when there is one.
-    pub fn compile(name: &str, section: &ListenerSection, cx: &mut Compile) -> Option<ListenerPlan> {
+    pub fn compile(
+        name: &str,
+        section: &ListenerSection,
+        cx: &mut Compile,
+    ) -> Option<ListenerPlan> {
         let bind = cx.within("bind", |cx| address(&section.bind, cx));
         let tls = section.tls.as_ref().map(|tls| cx.within("tls", |cx| compile_tls(tls, cx)));
         if section.proxy_protocol && section.trusted_proxies.is_empty() {
@@ -103,7 +108,10 @@ fn load_certificates(section: &TlsSection, cx: &mut Compile) -> Option<Arc<Certi
     let files: Vec<CertificateFiles> = section
         .certificates
         .iter()
-        .map(|pair| CertificateFiles { cert: pair.cert.clone().into(), key: pair.key.clone().into() })
+        .map(|pair| CertificateFiles {
+            cert: pair.cert.clone().into(),
+            key: pair.key.clone().into(),
+        })
         .collect();
     // Each pair alone first: every broken pair is reported, at its own place.
     for (index, pair) in files.iter().enumerate() {

@@ -24,7 +24,11 @@ pub fn resolve(document: &mut Document, directory: &Path) {
         }
     }
     for profile in document.waf.values_mut() {
-        profile.rules.iter_mut().filter(|rule| *rule != "builtin").for_each(|rule| anchor.text(rule));
+        profile
+            .rules
+            .iter_mut()
+            .filter(|rule| *rule != "builtin")
+            .for_each(|rule| anchor.text(rule));
     }
     for service in document.services.values_mut() {
         if let Some(ca) = service.tls.as_mut().and_then(|tls| tls.ca.as_mut()) {

@@ -32,6 +32,9 @@ pub type Trial = fn(&Arc<Snapshot>, &mut Compile);
 
 /// What takes over a generation: listeners, logs, metrics.
 pub trait Host: Send + Sync {
+    /// Fetches what a new generation wants to have at once, such as addresses of new host names. Blocks, for a
+    /// bounded time.
+    fn warm(&self, next: &Snapshot);
     /// May still refuse: binds what is new. Undone when dropped without [`Host::adopt`].
     fn prepare(&self, next: &Arc<Snapshot>) -> Result<(), String>;
     /// The generation serves from now on.
@@ -49,7 +52,12 @@ pub struct Accepted {
 }
 
 /// Reads, compiles and tests a configuration. Nothing of `state` changes.
-pub fn accept(source: &Source, state: &Arc<State>, trial: Trial, generation: u64) -> Result<Accepted, Report> {
+pub fn accept(
+    source: &Source,
+    state: &Arc<State>,
+    trial: Trial,
+    generation: u64,
+) -> Result<Accepted, Report> {
     let Loaded { mut document, source: map, checksum, directory } = match source {
         Source::Path(path) => load::load(path)?,
         Source::Embedded { name, text } => load::load_str(name, text)?,
@@ -85,7 +93,13 @@ pub struct Reloader {
 
 impl Reloader {
     /// `first` serves already.
-    pub fn new(source: Source, first: &Accepted, live: Arc<Live>, trial: Trial, host: Arc<dyn Host>) -> Reloader {
+    pub fn new(
+        source: Source,
+        first: &Accepted,
+        live: Arc<Live>,
+        trial: Trial,
+        host: Arc<dyn Host>,
+    ) -> Reloader {
         Reloader {
             source,
             live,
@@ -109,6 +123,7 @@ impl Reloader {
             }
         };
         *tried = Some(accepted.checksum);
+        self.host.warm(&accepted.snapshot);
         self.host.prepare(&accepted.snapshot).map_err(|why| self.refuse(why))?;
         self.generations.store(generation, Ordering::Relaxed);
         if !accepted.warnings.is_empty() {
@@ -127,7 +142,9 @@ impl Reloader {
                 Ok(generation) => {
                     log::info!(target: "yett::config", "configuration changed, generation {generation} serves");
                 }
-                Err(_) => log::error!(target: "yett::config", "configuration changed and was refused"),
+                Err(_) => {
+                    log::error!(target: "yett::config", "configuration changed and was refused")
+                }
             }
         }
     }

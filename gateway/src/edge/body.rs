@@ -51,9 +51,14 @@ enum Read {
 }
 
 /// Reads and inspects what the route's rules want to see, as far as that can be done before the service is asked.
-pub(super) async fn read(session: &mut Session, context: &mut Context) -> Result<Result<(), Refused>> {
+pub(super) async fn read(
+    session: &mut Session,
+    context: &mut Context,
+) -> Result<Result<(), Refused>> {
     let exchange = context.exchange()?;
-    let Some(appetite) = appetite(session, exchange) else { return Ok(Ok(())) };
+    let Some(appetite) = appetite(session, exchange) else {
+        return Ok(without_body(session, exchange));
+    };
     let declared = declared_length(session);
     if declared.is_some_and(|length| length > appetite.bytes) && appetite.reject {
         return Ok(Err(exchange.ledger.refuse(too_large(appetite.bytes))));
@@ -72,7 +77,9 @@ pub(super) async fn read(session: &mut Session, context: &mut Context) -> Result
         Read::Complete if bytes.len() > appetite.bytes && appetite.reject => {
             Err(exchange.ledger.refuse(too_large(appetite.bytes)))
         }
-        Read::Complete | Read::Beginning => inspect(exchange, &bytes, matches!(read, Read::Complete)),
+        Read::Complete | Read::Beginning => {
+            inspect(exchange, &bytes, matches!(read, Read::Complete))
+        }
         Read::Outgrown => Ok(()),
     };
     let replayed = session.as_downstream().get_retry_buffer().is_some();
@@ -115,7 +122,8 @@ fn wait(body: &mut Option<Bytes>, end: bool, context: &mut Context) -> Result<()
         bytes.extend_from_slice(&chunk);
     }
     let exchange = context.exchange()?;
-    let Some(appetite) = exchange.inspection.as_ref().and_then(|inspection| inspection.appetite()) else {
+    let Some(appetite) = exchange.inspection.as_ref().and_then(|inspection| inspection.appetite())
+    else {
         *body = Some(bytes.freeze());
         return Ok(());
     };
@@ -140,10 +148,20 @@ fn refused() -> Box<Error> {
     Error::new(ErrorType::HTTPStatus(403))
 }
 
-/// `None`: nothing to read, or a stream that must not be held.
+/// The rules of the body phase look at the query and the fields too: they run for every request.
+fn without_body(session: &mut Session, exchange: &mut Exchange) -> Result<(), Refused> {
+    if let Some(inspection) = &mut exchange.inspection
+        && !session.as_downstream_mut().is_body_empty()
+    {
+        inspection.skip_body();
+    }
+    pipeline::body(exchange)
+}
+
+/// `None`: nothing to read, or a body that the rules do not want.
 fn appetite(session: &mut Session, exchange: &Exchange) -> Option<Appetite> {
     let appetite = exchange.inspection.as_ref()?.appetite()?;
-    (!session.is_upgrade_req() && !session.as_downstream_mut().is_body_empty()).then_some(appetite)
+    (!session.as_downstream_mut().is_body_empty()).then_some(appetite)
 }
 
 async fn read_until(
@@ -164,7 +182,9 @@ async fn read_until(
                 }
             }
             // One read is at most 64 KiB, so there always is a last one.
-            Some(length) if length - bytes.len() <= REPLAY_BYTES => session.enable_retry_buffering(),
+            Some(length) if length - bytes.len() <= REPLAY_BYTES => {
+                session.enable_retry_buffering()
+            }
             Some(_) => {}
             None if bytes.len() > appetite.bytes => return Ok(Read::Beginning),
             None if bytes.len() + frame > REPLAY_BYTES => return Ok(Read::Outgrown),
@@ -192,7 +212,9 @@ fn declared_length(session: &Session) -> Option<usize> {
 fn unreadable(exchange: &mut Exchange, error: Box<Error>) -> Result<Result<(), Refused>> {
     let finding = match error.etype() {
         ErrorType::ReadTimedout => too_slow(bounds::BODY_READ_TIMEOUT),
-        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => return Err(error),
+        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => {
+            return Err(error);
+        }
         etype => Finding::new(Code::WafBodyUnreadable, etype.as_str())
             .detail("the request body is not framed as its header says"),
     };
@@ -200,6 +222,8 @@ fn unreadable(exchange: &mut Exchange, error: Box<Error>) -> Result<Result<(), R
 }
 
 fn too_slow(bound: Duration) -> Box<Finding> {
-    Finding::new(Code::WafBodyTimeout, format!("request body incomplete after {} ms", bound.as_millis()))
+    Finding::new(
+        Code::WafBodyTimeout,
+        format!("request body incomplete after {} ms", bound.as_millis()),
+    )
 }
-

@@ -1,6 +1,6 @@
 //! Header fields on their way: what a service gets of a request, what a client gets of an answer.
 
-use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, SERVER};
+use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, SERVER, X_CONTENT_TYPE_OPTIONS};
 use http::uri::PathAndQuery;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
@@ -30,7 +30,11 @@ static NEVER_FROM_CLIENTS: [&str; 10] = [
 
 /// What goes to the service: the canonical target, verified facts, and of the client's fields only those that are
 /// the client's to set. Hop-by-hop fields and those that `Connection` names were removed by the framework.
-pub(super) fn to_upstream(request: &mut RequestHeader, exchange: &Exchange, trace: Option<&Trace>) -> Result<()> {
+pub(super) fn to_upstream(
+    request: &mut RequestHeader,
+    exchange: &Exchange,
+    trace: Option<&Trace>,
+) -> Result<()> {
     let Some(route) = exchange.route() else {
         return Err(Error::explain(ErrorType::InternalError, "no route"));
     };
@@ -43,7 +47,9 @@ pub(super) fn to_upstream(request: &mut RequestHeader, exchange: &Exchange, trac
     let strip: smallvec::SmallVec<[HeaderName; 4]> = request
         .headers
         .keys()
-        .filter(|name| route.forward.strips(name.as_str()) || NEVER_FROM_CLIENTS.contains(&name.as_str()))
+        .filter(|name| {
+            route.forward.strips(name.as_str()) || NEVER_FROM_CLIENTS.contains(&name.as_str())
+        })
         .cloned()
         .collect();
     for name in &strip {
@@ -86,20 +92,9 @@ pub(super) fn to_client(response: &mut ResponseHeader, exchange: &Exchange) -> R
         response.append_header(name.clone(), value.clone())?;
     }
     response.insert_header(X_REQUEST_ID.clone(), exchange.trace.request_id())?;
-    if exchange.reading.secure {
-        harden(response)?;
-    }
-    Ok(())
-}
-
-/// A service's own policy wins.
-fn harden(response: &mut ResponseHeader) -> Result<()> {
-    const DEFAULTS: [(&str, &str); 2] =
-        [("strict-transport-security", "max-age=31536000"), ("x-content-type-options", "nosniff")];
-    for (name, value) in DEFAULTS {
-        if !response.headers.contains_key(name) {
-            response.insert_header(name, value)?;
-        }
+    // A service's own field wins. HSTS is not ours to set: it binds a whole host for a year.
+    if !response.headers.contains_key(X_CONTENT_TYPE_OPTIONS) {
+        response.insert_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))?;
     }
     Ok(())
 }

@@ -51,7 +51,11 @@ pub(super) async fn serve(mut stream: Stream, connection: Arc<Connection>, gatew
         bytes = rest;
         let mut session = ServerSession::new_http1(stream);
         let last = served == bounds.requests_per_connection || *gateway.draining.borrow();
-        session.set_keepalive(if last { None } else { Some(bounds.idle_timeout.0.as_secs().max(1)) });
+        session.set_keepalive(if last {
+            None
+        } else {
+            Some(bounds.idle_timeout.0.as_secs().max(1))
+        });
         session.set_pipelined_prefix(request);
         let exchange = gateway.proxy.process_new_http(session, &gateway.draining);
         match ARRIVAL.scope(std::cell::Cell::new(Some(arrival)), exchange).await {
@@ -74,7 +78,11 @@ async fn read_head(
     loop {
         skip_empty_lines(bytes);
         if let Some(length) = head::end_of_head(bytes, seen) {
-            return if length > bounds.head.0 { too_large(bounds.head.0) } else { Ok(Some(length)) };
+            return if length > bounds.head.0 {
+                too_large(bounds.head.0)
+            } else {
+                Ok(Some(length))
+            };
         }
         if head::has_bare_line_feed(bytes) {
             return Err(Finding::new(Code::NormaliseHeader, "line ends in a bare LF")
@@ -102,7 +110,10 @@ async fn read_head(
         };
         match read {
             Ok(0) if !bytes.is_empty() => {
-                return Err(Finding::new(Code::NormaliseHeader, "connection ended within the head"));
+                return Err(Finding::new(
+                    Code::NormaliseHeader,
+                    "connection ended within the head",
+                ));
             }
             Ok(0) | Err(_) => return Ok(None),
             Ok(_) => {}
@@ -171,7 +182,8 @@ fn admit(
         request = line;
     }
     let rest = std::mem::take(bytes);
-    let arrival = Arrival { connection: connection.clone(), now, canonical: Some(canonical), raw_target };
+    let arrival =
+        Arrival { connection: connection.clone(), now, canonical: Some(canonical), raw_target };
     Ok((arrival, request, rest))
 }
 
@@ -184,9 +196,18 @@ fn rewritten_line(head: &head::Head<'_>, target: &str) -> BytesMut {
 }
 
 /// Answers a request that never became one, and closes so that the client can read it.
-async fn refuse(mut stream: Stream, finding: Box<Finding>, connection: &Arc<Connection>, gateway: &Gateway) {
-    let arrival =
-        Arrival { connection: connection.clone(), now: Now::read(), canonical: None, raw_target: None };
+async fn refuse(
+    mut stream: Stream,
+    finding: Box<Finding>,
+    connection: &Arc<Connection>,
+    gateway: &Gateway,
+) {
+    let arrival = Arrival {
+        connection: connection.clone(),
+        now: Now::read(),
+        canonical: None,
+        raw_target: None,
+    };
     let trace = Trace::of(&http::HeaderMap::new(), false);
     let exchange = pipeline::refused(gateway.live.load(), arrival, trace.context, finding);
     let Some(finding) = exchange.ledger.decisive_finding() else { return };

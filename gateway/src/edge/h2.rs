@@ -62,8 +62,12 @@ pub(super) async fn serve(stream: Stream, connection: Arc<Connection>, gateway: 
 }
 
 fn spawn(session: HttpSession, connection: &Arc<Connection>, gateway: &Arc<Gateway>, guard: Guard) {
-    let arrival =
-        Arrival { connection: connection.clone(), now: Now::read(), canonical: None, raw_target: None };
+    let arrival = Arrival {
+        connection: connection.clone(),
+        now: Now::read(),
+        canonical: None,
+        raw_target: None,
+    };
     let gateway = gateway.clone();
     tokio::spawn(async move {
         let _guard = guard;

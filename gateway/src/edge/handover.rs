@@ -17,8 +17,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, recvmsg, sendmsg, sockopt,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg, sockopt,
 };
 
 /// Sockets in one handover (the kernel's own bound is 253).
@@ -48,7 +48,12 @@ impl Inheritance {
     pub fn claim(path: &Path) -> io::Result<Option<Inheritance>> {
         let predecessor = match UnixStream::connect(path) {
             Ok(stream) => stream,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+                ) =>
+            {
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -79,7 +84,10 @@ pub fn serve(path: &Path) -> io::Result<UnixListener> {
 
 /// The predecessor's side of one handover: sends the listeners and waits for `ready`. An error means that nothing
 /// has changed and we go on serving.
-pub fn hand_over(successor: &mut UnixStream, listeners: &[(String, BorrowedFd<'_>)]) -> io::Result<()> {
+pub fn hand_over(
+    successor: &mut UnixStream,
+    listeners: &[(String, BorrowedFd<'_>)],
+) -> io::Result<()> {
     same_user(successor)?;
     successor.set_read_timeout(Some(READY_TIMEOUT))?;
     send(successor, listeners)?;
@@ -94,7 +102,10 @@ pub fn hand_over(successor: &mut UnixStream, listeners: &[(String, BorrowedFd<'_
 fn same_user(stream: &UnixStream) -> io::Result<()> {
     let peer = sockopt::socket_peercred(stream)?;
     if peer.uid != rustix::process::geteuid() {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "handover peer is another user"));
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "handover peer is another user",
+        ));
     }
     Ok(())
 }
@@ -112,7 +123,8 @@ fn send(stream: &UnixStream, listeners: &[(String, BorrowedFd<'_>)]) -> io::Resu
     if !ancillary.push(SendAncillaryMessage::ScmRights(&sockets)) {
         return Err(io::Error::other("no room for the listeners"));
     }
-    let sent = sendmsg(stream, &[IoSlice::new(names.as_bytes())], &mut ancillary, SendFlags::empty())?;
+    let sent =
+        sendmsg(stream, &[IoSlice::new(names.as_bytes())], &mut ancillary, SendFlags::empty())?;
     let mut rest = stream;
     rest.write_all(&names.as_bytes()[sent..])
 }
@@ -125,7 +137,8 @@ fn receive(stream: &UnixStream) -> io::Result<Vec<Passed>> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut slices = [IoSliceMut::new(&mut bytes)];
-        let received = recvmsg(stream.as_fd(), &mut slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+        let received =
+            recvmsg(stream.as_fd(), &mut slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
         for message in ancillary.drain() {
             if let RecvAncillaryMessage::ScmRights(rights) = message {
                 sockets.extend(rights);
@@ -139,11 +152,16 @@ fn receive(stream: &UnixStream) -> io::Result<Vec<Passed>> {
     let names = String::from_utf8_lossy(&names);
     let names: Vec<&str> = names.lines().filter(|name| !name.is_empty()).collect();
     if names.len() != sockets.len() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "handover names and sockets differ"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "handover names and sockets differ",
+        ));
     }
     names
         .into_iter()
         .zip(sockets)
-        .map(|(name, socket)| Ok(Passed { name: name.to_owned(), listener: TcpListener::from(socket) }))
+        .map(|(name, socket)| {
+            Ok(Passed { name: name.to_owned(), listener: TcpListener::from(socket) })
+        })
         .collect()
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use pingora::listeners::tls::Acceptor;
+use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora::protocols::l4::stream::Stream as TransportStream;
 use pingora::protocols::{ALPN, GetSocketDigest, SocketDigest, Ssl, Stream};
-use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
 use std::os::fd::AsRawFd;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
@@ -75,10 +75,18 @@ fn is_resource(error: &io::Error) -> bool {
         rustix::io::Errno::NOBUFS,
         rustix::io::Errno::NOMEM,
     ];
-    error.raw_os_error().is_some_and(|code| RESOURCES.iter().any(|errno| errno.raw_os_error() == code))
+    error
+        .raw_os_error()
+        .is_some_and(|code| RESOURCES.iter().any(|errno| errno.raw_os_error() == code))
 }
 
-fn admit(name: &Arc<str>, socket: TcpStream, peer: SocketAddr, gateway: &Arc<Gateway>, slots: &Arc<Slots>) {
+fn admit(
+    name: &Arc<str>,
+    socket: TcpStream,
+    peer: SocketAddr,
+    gateway: &Arc<Gateway>,
+    slots: &Arc<Slots>,
+) {
     let snapshot = gateway.live.load();
     let Some(plan) = snapshot.listener(name) else { return };
     let Some(slot) = slots.take(peer.ip(), plan) else {
@@ -105,7 +113,10 @@ async fn serve(
     socket.set_nodelay(true)?;
     if plan.proxy_protocol {
         if !any_contains(&plan.trusted_proxies, peer.ip()) {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "PROXY header from an untrusted peer"));
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "PROXY header from an untrusted peer",
+            ));
         }
         let header = timeout(bounds::HANDSHAKE_TIMEOUT, proxy_protocol::read(&mut socket));
         if let Some(source) = header.await.map_err(io::Error::from)?? {
@@ -114,7 +125,8 @@ async fn serve(
     }
     let transport = transport(socket, peer);
     let Some(tls) = &plan.tls else {
-        let connection = Arc::new(Connection { peer, secure: false, tls_version: None, listener: plan });
+        let connection =
+            Arc::new(Connection { peer, secure: false, tls_version: None, listener: plan });
         h1::serve(Box::new(Gathered::new(Box::new(transport))), connection, gateway).await;
         return Ok(());
     };

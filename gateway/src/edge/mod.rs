@@ -9,16 +9,16 @@
 //! The framework's proxy is used per request; accepting, deadlines, bounds, drain and handover are ours, because it
 //! has none of them in the form an ingress needs.
 
+mod body;
+mod fields;
 pub mod gateway;
 mod h1;
 mod h2;
 pub mod handover;
-pub mod server;
 pub mod listener;
-mod body;
-mod fields;
 mod peer;
 mod proxy;
 mod proxy_protocol;
 mod reply;
+pub mod server;
 mod stream;

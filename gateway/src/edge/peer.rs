@@ -93,12 +93,20 @@ pub(super) fn refused(session: &Session, context: &mut Context, error: Box<Error
 }
 
 /// The connection broke. Only what may be done twice is done again, and only while the client has seen nothing.
-pub(super) fn broke(session: &Session, context: &mut Context, error: Box<Error>, reused: bool) -> Box<Error> {
+pub(super) fn broke(
+    session: &Session,
+    context: &mut Context,
+    error: Box<Error>,
+    reused: bool,
+) -> Box<Error> {
     let mut error = error;
     let replayable = !session.as_downstream().retry_buffer_truncated();
     let transport = matches!(
         error.etype(),
-        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError | ErrorType::H2Error
+        ErrorType::ConnectionClosed
+            | ErrorType::ReadError
+            | ErrorType::WriteError
+            | ErrorType::H2Error
     );
     error.retry.decide_reuse(reused);
     if error.esource() != &pingora::ErrorSource::Upstream || !replayable || !transport {
@@ -109,7 +117,12 @@ pub(super) fn broke(session: &Session, context: &mut Context, error: Box<Error>,
     retry_if(session, context, error, &method)
 }
 
-fn retry_if(session: &Session, context: &mut Context, error: Box<Error>, method: &Method) -> Box<Error> {
+fn retry_if(
+    session: &Session,
+    context: &mut Context,
+    error: Box<Error>,
+    method: &Method,
+) -> Box<Error> {
     let mut error = error;
     let unseen = session.response_written().is_none();
     let tried = context.attempt.as_ref().map(|attempt| &attempt.tried);
@@ -174,7 +187,8 @@ fn authorities(tls: &UpstreamTls) -> Authorities {
     }
     let ca = tls.ca.as_deref().unwrap_or_default();
     // The compiler of the configuration has parsed each of them: parsing again cannot fail.
-    let made: Authorities = ca.iter().map(|der| WrappedX509::new(der.clone(), parse_x509)).collect();
+    let made: Authorities =
+        ca.iter().map(|der| WrappedX509::new(der.clone(), parse_x509)).collect();
     MADE.write().insert(tls.generation, made.clone());
     made
 }

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
+use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
-use pingora::protocols::Digest;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::body::Held;
@@ -65,9 +65,14 @@ impl Proxy {
     }
 
     /// Runs the pipeline for head and body. `Err`: refused, the ledger says why.
-    async fn decide(&self, session: &mut Session, context: &mut Context) -> Result<Result<(), Refused>> {
+    async fn decide(
+        &self,
+        session: &mut Session,
+        context: &mut Context,
+    ) -> Result<Result<(), Refused>> {
         let exchange = context.exchange()?;
-        let decided = AssertUnwindSafe(pipeline::head(exchange, head(session))).catch_unwind().await;
+        let decided =
+            AssertUnwindSafe(pipeline::head(exchange, head(session))).catch_unwind().await;
         match decided {
             Ok(Ok(())) => {}
             Ok(Err(refused)) => return Ok(Err(refused)),
@@ -113,10 +118,15 @@ impl ProxyHttp for Proxy {
     /// None: answers pass as the service made them.
     fn init_downstream_modules(&self, _: &mut HttpModules) {}
 
-    async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> Result<()> {
+    async fn early_request_filter(
+        &self,
+        session: &mut Session,
+        context: &mut Context,
+    ) -> Result<()> {
         let arrival = context.arrival.take().ok_or_else(|| Error::new(ErrorType::InternalError))?;
         let headers = &session.req_header().headers;
-        let trusted = any_contains(&arrival.connection.listener.trace_trust, arrival.connection.peer.ip());
+        let trusted =
+            any_contains(&arrival.connection.listener.trace_trust, arrival.connection.peer.ip());
         let trace = Trace::of(headers, trusted);
         let exchange = Exchange::begin(self.live.load(), arrival, trace.context, headers);
         context.trace = Some(trace);
@@ -218,7 +228,12 @@ impl ProxyHttp for Proxy {
         peer::broke(session, context, error, reused)
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Context) -> FailToProxy {
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        context: &mut Context,
+    ) -> FailToProxy {
         if session.response_written().is_none()
             && let Some(exchange) = context.exchange.as_deref_mut()
         {
@@ -253,7 +268,13 @@ impl ProxyHttp for Proxy {
         true
     }
 
-    fn suppress_proxy_warn_log(&self, _: &Session, _: &Context, _: &Error, _: ProxyWarnLogContext) -> bool {
+    fn suppress_proxy_warn_log(
+        &self,
+        _: &Session,
+        _: &Context,
+        _: &Error,
+        _: ProxyWarnLogContext,
+    ) -> bool {
         true
     }
 }

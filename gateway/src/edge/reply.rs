@@ -31,7 +31,8 @@ impl Reply {
 
     /// The answer that a route's configuration gives.
     pub fn configured(respond: &RespondSection, fields: &[(HeaderName, HeaderValue)]) -> Reply {
-        let status = StatusCode::from_u16(respond.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(respond.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut headers = fields.to_vec();
         if let Ok(value) = HeaderValue::try_from(&respond.content_type) {
             headers.push((CONTENT_TYPE, value));

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -21,10 +22,13 @@ use super::listener::{self, Slots};
 use crate::base::clock::Now;
 use crate::config::reload::Host;
 use crate::config::snapshot::Snapshot;
+use crate::state::endpoints::resolve;
 use crate::telemetry::{AccessLog, Target};
 
 /// Name under which the admin listener is handed over; no listener of a configuration can have it.
 pub const ADMIN: &str = "(admin)";
+/// How long a new generation waits for host names of services.
+const RESOLVE_DEADLINE: Duration = Duration::from_secs(2);
 /// How often draining looks whether connections are left.
 const DRAIN_TICK: Duration = Duration::from_millis(10);
 
@@ -38,9 +42,13 @@ pub struct Server {
     /// Sockets of a predecessor that nobody has claimed yet.
     inherited: Mutex<Vec<Passed>>,
     /// The admin listener's socket, to be handed over with the others.
-    admin: Mutex<Option<std::net::TcpListener>>,
+    admin: Mutex<Option<Bound>>,
+    followers: Mutex<Option<Follow>>,
     draining: watch::Sender<bool>,
+    ending: AtomicBool,
 }
+
+type Follow = Box<dyn Fn(&Snapshot) + Send + Sync>;
 
 /// A socket and the address that the configuration gave it; port 0 becomes another one.
 struct Bound {
@@ -57,7 +65,11 @@ struct Running {
 }
 
 impl Server {
-    pub fn new(gateway: Arc<Gateway>, draining: watch::Sender<bool>, inherited: Vec<Passed>) -> Arc<Server> {
+    pub fn new(
+        gateway: Arc<Gateway>,
+        draining: watch::Sender<bool>,
+        inherited: Vec<Passed>,
+    ) -> Arc<Server> {
         Arc::new(Server {
             gateway,
             runtime: Handle::current(),
@@ -65,14 +77,18 @@ impl Server {
             prepared: Mutex::default(),
             inherited: Mutex::new(inherited),
             admin: Mutex::default(),
+            followers: Mutex::default(),
             draining,
+            ending: AtomicBool::new(false),
         })
     }
 
     /// Bound addresses by listener name, for people and tests: port 0 has become a real one.
     pub fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
         let running = self.running.lock();
-        let address = |(name, one): (&Arc<str>, &Running)| Some((name.clone(), one.socket.local_addr().ok()?));
+        let address = |(name, one): (&Arc<str>, &Running)| {
+            Some((name.clone(), one.socket.local_addr().ok()?))
+        };
         running.iter().filter_map(address).collect()
     }
 
@@ -81,20 +97,38 @@ impl Server {
         self.running.lock().iter().map(|(name, one)| (name.clone(), one.slots.clone())).collect()
     }
 
-    /// The admin listener: inherited, or bound anew.
+    /// The admin listener: the one that is bound already, an inherited one, or a new one.
     pub fn bind_admin(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        let socket = match self.claim(ADMIN, address) {
-            Some(socket) => socket,
-            None => into_std(listener::bind(address)?)?,
+        let mut admin = self.admin.lock();
+        let socket = match admin.take().filter(|bound| bound.wanted == address) {
+            Some(bound) => bound.socket,
+            None => match self.claim(ADMIN, address) {
+                Some(socket) => socket,
+                None => into_std(listener::bind(address)?)?,
+            },
         };
         let tokio = from_std(&socket)?;
-        *self.admin.lock() = Some(socket);
+        *admin = Some(Bound { wanted: address, socket });
         Ok(tokio)
     }
 
-    /// Whether the process has begun to end.
-    pub fn is_draining(&self) -> bool {
-        *self.draining.borrow()
+    /// The configuration wants no admin listener any more.
+    pub fn close_admin(&self) {
+        *self.admin.lock() = None;
+    }
+
+    /// Called with every generation that serves, after its listeners are there.
+    pub fn on_adopt(&self, follow: impl Fn(&Snapshot) + Send + Sync + 'static) {
+        *self.followers.lock() = Some(Box::new(follow));
+    }
+
+    /// The process was told to stop: readiness fails from now on, connections are still taken.
+    pub fn announce_end(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
     }
 
     /// Closes what a predecessor passed and this configuration does not use.
@@ -109,7 +143,8 @@ impl Server {
         for successor in door.incoming() {
             let Ok(mut successor) = successor else { continue };
             let sockets = self.sockets();
-            let named: Vec<_> = sockets.iter().map(|(name, socket)| (name.clone(), socket.as_fd())).collect();
+            let named: Vec<_> =
+                sockets.iter().map(|(name, socket)| (name.clone(), socket.as_fd())).collect();
             match handover::hand_over(&mut successor, &named) {
                 Ok(()) => return,
                 Err(error) => {
@@ -128,8 +163,8 @@ impl Server {
             running.iter().filter_map(socket).collect()
         };
         let admin = self.admin.lock();
-        let admin = admin.as_ref().and_then(|socket| {
-            Some((format!("{ADMIN} {}", socket.local_addr().ok()?), socket.try_clone().ok()?))
+        let admin = admin.as_ref().and_then(|bound| {
+            Some((format!("{ADMIN} {}", bound.wanted), bound.socket.try_clone().ok()?))
         });
         sockets.extend(admin);
         sockets
@@ -138,6 +173,7 @@ impl Server {
     /// Stops accepting, lets requests finish for `grace` at most, and says whether all did.
     pub async fn drain(&self, grace: Duration) -> bool {
         let deadline = Instant::now() + grace;
+        self.announce_end();
         self.draining.send_replace(true);
         let stopped = std::mem::take(&mut *self.running.lock());
         *self.admin.lock() = None;
@@ -177,7 +213,8 @@ impl Server {
                 return log::error!(target: "yett::edge", "listener `{name}` cannot accept: {error}");
             }
         };
-        let accept = listener::accept(name.clone(), socket, self.gateway.clone(), slots.clone(), stopped);
+        let accept =
+            listener::accept(name.clone(), socket, self.gateway.clone(), slots.clone(), stopped);
         self.runtime.spawn(accept);
         let running = Running { wanted: bound.wanted, socket: bound.socket, slots, stop };
         self.running.lock().insert(name, running);
@@ -185,6 +222,10 @@ impl Server {
 }
 
 impl Host for Server {
+    fn warm(&self, next: &Snapshot) {
+        self.runtime.block_on(resolve_names(next));
+    }
+
     fn prepare(&self, next: &Arc<Snapshot>) -> Result<(), String> {
         let _runtime = self.runtime.enter();
         let mut prepared = Vec::new();
@@ -197,7 +238,8 @@ impl Host for Server {
                 Some(socket) => Ok(socket),
                 None => listener::bind(plan.bind).and_then(into_std),
             };
-            let socket = socket.map_err(|error| format!("listener `{name}` cannot bind {}: {error}", plan.bind))?;
+            let socket = socket
+                .map_err(|error| format!("listener `{name}` cannot bind {}: {error}", plan.bind))?;
             prepared.push((name.clone(), Bound { wanted: plan.bind, socket }));
         }
         *self.prepared.lock() = prepared;
@@ -219,7 +261,8 @@ impl Host for Server {
             let gone: Vec<Arc<str>> = running
                 .keys()
                 .filter(|name| {
-                    !next.listeners.contains_key(*name) || prepared.iter().any(|(other, _)| other == *name)
+                    !next.listeners.contains_key(*name)
+                        || prepared.iter().any(|(other, _)| other == *name)
                 })
                 .cloned()
                 .collect();
@@ -231,11 +274,21 @@ impl Host for Server {
         for (name, bound) in prepared {
             self.start(name, bound);
         }
+        if let Some(follow) = &*self.followers.lock() {
+            follow(next);
+        }
     }
 
     fn refused(&self, _why: &str) {
         self.gateway.telemetry.metrics().reload_refused();
     }
+}
+
+/// Addresses of host names that no generation before had: without them their services would start unavailable.
+pub async fn resolve_names(next: &Snapshot) {
+    let lookup: Arc<dyn resolve::Lookup> = Arc::new(resolve::SystemLookup);
+    let services: Vec<_> = next.services.values().map(|plan| plan.service.clone()).collect();
+    resolve::prepare(&next.state.endpoints, &services, &lookup, RESOLVE_DEADLINE).await;
 }
 
 /// What outlives snapshots follows the one in force.

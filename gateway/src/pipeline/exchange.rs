@@ -109,10 +109,18 @@ impl Reading {
 
 impl Exchange {
     /// Begins an exchange. The client's address is known from here on, the canonical reading may not be.
-    pub fn begin(snapshot: Arc<Snapshot>, arrival: Arrival, trace: TraceContext, headers: &HeaderMap) -> Exchange {
+    pub fn begin(
+        snapshot: Arc<Snapshot>,
+        arrival: Arrival,
+        trace: TraceContext,
+        headers: &HeaderMap,
+    ) -> Exchange {
         let connection = arrival.connection;
-        let client =
-            normalise::client::client(connection.peer, headers, &connection.listener.trusted_proxies);
+        let client = normalise::client::client(
+            connection.peer,
+            headers,
+            &connection.listener.trusted_proxies,
+        );
         Exchange {
             snapshot,
             started: arrival.now,

@@ -20,8 +20,8 @@ use crate::base::bounds;
 use crate::base::clock::Now;
 use crate::base::code::{Code, Stage};
 use crate::base::decision::{Decision, Finding};
-use crate::base::identity::Identity;
 use crate::base::event::TraceContext;
+use crate::base::identity::Identity;
 use crate::base::request::Request;
 use crate::config::snapshot::{RoutePlan, Snapshot};
 use crate::stages::identity::Outcome;
@@ -43,7 +43,8 @@ pub async fn head(x: &mut Exchange, head: Head<'_>) -> Result<(), Refused> {
     read(&mut x.reading, &mut x.ledger, head)?;
     let request = x.reading.request(head);
 
-    let screened = screen::decide(&x.snapshot.screen, &x.snapshot.state.standing, request.client.ip, now);
+    let screened =
+        screen::decide(&x.snapshot.screen, &x.snapshot.state.standing, request.client.ip, now);
     x.ledger.weigh(x.snapshot.screen.mode, screened)?;
     x.ledger.lap(Stage::Screen);
 
@@ -87,7 +88,8 @@ pub fn permit(x: &mut Exchange) {
 fn read(reading: &mut Reading, ledger: &mut Ledger, head: Head<'_>) -> Result<(), Refused> {
     if reading.canonical.path.is_empty() {
         let host = head.authority.map(str::as_bytes);
-        let host = host.or_else(|| head.headers.get(http::header::HOST).map(http::HeaderValue::as_bytes));
+        let host =
+            host.or_else(|| head.headers.get(http::header::HOST).map(http::HeaderValue::as_bytes));
         let raw = Raw { method: head.method.as_str().as_bytes(), target: head.target, host };
         reading.canonical = ledger.demand(normalise(raw))?;
         if reading.canonical.rewritten {
@@ -141,7 +143,12 @@ fn check<'l>(
     limits.check(&inputs, now)
 }
 
-async fn identify(x: &mut Exchange, head: Head<'_>, route: &RoutePlan, now: Now) -> Result<(), Refused> {
+async fn identify(
+    x: &mut Exchange,
+    head: Head<'_>,
+    route: &RoutePlan,
+    now: Now,
+) -> Result<(), Refused> {
     let Some(plan) = &route.identity else { return Ok(()) };
     let verified = match &x.offline {
         Some(offline) => assume(plan, offline, now),
@@ -159,7 +166,11 @@ async fn identify(x: &mut Exchange, head: Head<'_>, route: &RoutePlan, now: Now)
 }
 
 /// Offline: the claims count as verified.
-fn assume(plan: &identity::Plan, offline: &Offline, now: Now) -> Decision<(Option<Arc<Identity>>, bool)> {
+fn assume(
+    plan: &identity::Plan,
+    offline: &Offline,
+    now: Now,
+) -> Decision<(Option<Arc<Identity>>, bool)> {
     match &offline.token {
         None => plan.anonymous().map(|_| (None, false)),
         Some(claims) => match plan.assume(claims, now) {

@@ -48,15 +48,24 @@ pub fn run(snapshot: &Arc<Snapshot>, request: &TestRequest) -> Result<Trial, Str
     let headers = headers(request)?;
     let mut exchange = begin(snapshot, request, &headers)?;
     let host = request.host.as_deref().unwrap_or("localhost");
-    let raw = Raw { method: method.as_str().as_bytes(), target: request.path.as_bytes(), host: Some(host.as_bytes()) };
+    let raw = Raw {
+        method: method.as_str().as_bytes(),
+        target: request.path.as_bytes(),
+        host: Some(host.as_bytes()),
+    };
     let decided = match exchange.ledger.demand(decide(raw)) {
         Ok(canonical) => {
             if canonical.rewritten {
                 exchange.reading.raw_target = Some(request.path.as_bytes().into());
             }
             exchange.reading.canonical = canonical;
-            let head =
-                Head { method: &method, headers: &headers, version: Version::HTTP_11, target: b"", authority: None };
+            let head = Head {
+                method: &method,
+                headers: &headers,
+                version: Version::HTTP_11,
+                target: b"",
+                authority: None,
+            };
             // Offline nothing waits: the future is ready at its first poll.
             super::head(&mut exchange, head).now_or_never().ok_or("a stage waited")?
         }
@@ -67,12 +76,18 @@ pub fn run(snapshot: &Arc<Snapshot>, request: &TestRequest) -> Result<Trial, Str
     }
     let status = match exchange.ledger.decisive() {
         Some(code) => code.status().as_u16(),
-        None => exchange.route().and_then(|route| Some(route.respond.as_ref()?.status)).unwrap_or(200),
+        None => {
+            exchange.route().and_then(|route| Some(route.respond.as_ref()?.status)).unwrap_or(200)
+        }
     };
     Ok(Trial { exchange, status })
 }
 
-fn begin(snapshot: &Arc<Snapshot>, request: &TestRequest, headers: &HeaderMap) -> Result<Exchange, String> {
+fn begin(
+    snapshot: &Arc<Snapshot>,
+    request: &TestRequest,
+    headers: &HeaderMap,
+) -> Result<Exchange, String> {
     let listener = snapshot.listeners.values().next().ok_or("no listener")?.clone();
     let peer = SocketAddr::new(request.client.unwrap_or(CLIENT), 0);
     let connection = Arc::new(Connection { listener, peer, secure: true, tls_version: None });
@@ -86,8 +101,10 @@ fn begin(snapshot: &Arc<Snapshot>, request: &TestRequest, headers: &HeaderMap) -
 fn headers(request: &TestRequest) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {
-        let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is not a field name"))?;
-        let value = HeaderValue::try_from(value).map_err(|_| format!("value of `{name}` is not a field value"))?;
+        let name =
+            HeaderName::try_from(name).map_err(|_| format!("`{name}` is not a field name"))?;
+        let value = HeaderValue::try_from(value)
+            .map_err(|_| format!("value of `{name}` is not a field value"))?;
         headers.append(name, value);
     }
     if let Some(body) = &request.body {
@@ -99,7 +116,8 @@ fn headers(request: &TestRequest) -> Result<HeaderMap, String> {
 fn body(exchange: &mut Exchange, request: &TestRequest) {
     let bytes = request.body.as_deref().unwrap_or_default().as_bytes();
     if let Some(inspection) = &mut exchange.inspection {
-        if let Some(appetite) = inspection.appetite().filter(|appetite| bytes.len() > appetite.bytes)
+        if let Some(appetite) =
+            inspection.appetite().filter(|appetite| bytes.len() > appetite.bytes)
             && appetite.reject
         {
             let finding = crate::stages::waf::decide::too_large(appetite.bytes);
@@ -116,7 +134,11 @@ fn body(exchange: &mut Exchange, request: &TestRequest) {
 fn differences(trial: &Trial, expect: &TestExpect) -> Vec<String> {
     let mut differences = Vec::new();
     if expect.status.is_some_and(|status| status != trial.status) {
-        differences.push(format!("status {}, expected {}", trial.status, expect.status.unwrap_or_default()));
+        differences.push(format!(
+            "status {}, expected {}",
+            trial.status,
+            expect.status.unwrap_or_default()
+        ));
     }
     let route = trial.exchange.route().map(|route| &*route.id);
     if expect.route.is_some() && expect.route.as_deref() != route {
@@ -126,9 +148,11 @@ fn differences(trial: &Trial, expect: &TestExpect) -> Vec<String> {
     let finding = trial.exchange.ledger.decisive_finding();
     let code = finding.map(|finding| finding.code.as_str());
     if expect.finding.is_some() && expect.finding.as_deref() != code {
-        let evidence = finding.map(|finding| format!(" ({})", finding.evidence)).unwrap_or_default();
+        let evidence =
+            finding.map(|finding| format!(" ({})", finding.evidence)).unwrap_or_default();
         let expected = expect.finding.as_deref().unwrap_or("none");
-        differences.push(format!("finding {}{evidence}, expected {expected}", code.unwrap_or("none")));
+        differences
+            .push(format!("finding {}{evidence}, expected {expected}", code.unwrap_or("none")));
     }
     differences
 }

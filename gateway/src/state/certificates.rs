@@ -126,11 +126,15 @@ fn certified_key(pair: &CertificateFiles) -> Result<CertifiedKey, CertificateErr
     }
     let wrong = |error: String| CertificateError::Key(pair.key.clone(), error);
     let key = PrivateKeyDer::from_pem_file(&pair.key).map_err(|error| wrong(error.to_string()))?;
-    let provider = CryptoProvider::get_default().ok_or_else(|| wrong("no crypto provider".into()))?;
-    let key = provider.key_provider.load_private_key(key).map_err(|error| wrong(error.to_string()))?;
+    let provider =
+        CryptoProvider::get_default().ok_or_else(|| wrong("no crypto provider".into()))?;
+    let key =
+        provider.key_provider.load_private_key(key).map_err(|error| wrong(error.to_string()))?;
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
-        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Ok(certified),
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            Ok(certified)
+        }
         Err(_) => Err(CertificateError::Mismatch(pair.key.clone(), pair.cert.clone())),
     }
 }
@@ -138,8 +142,8 @@ fn certified_key(pair: &CertificateFiles) -> Result<CertifiedKey, CertificateErr
 /// DNS names and end of validity.
 fn facts(path: &Path, der: &[u8]) -> Result<(Vec<String>, i64), CertificateError> {
     let wrong = |error: String| CertificateError::Certificate(path.to_owned(), error);
-    let (_, certificate) =
-        X509Certificate::from_der(der).map_err(|error| wrong(format!("not a certificate: {error}")))?;
+    let (_, certificate) = X509Certificate::from_der(der)
+        .map_err(|error| wrong(format!("not a certificate: {error}")))?;
     let names = certificate
         .subject_alternative_name()
         .ok()

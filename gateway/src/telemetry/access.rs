@@ -3,12 +3,13 @@
 //!
 //! Texts of clients pass [`redact`](super::redact), are bounded, and are escaped by [`Json`].
 
+use std::borrow::Cow;
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::Version;
 
 use super::feed::Recorded;
-use super::json::Json;
+use super::json::{Json, cut};
 use super::redact;
 use crate::base::bounds::EVIDENCE_BYTES;
 use crate::base::code::{Code, Stage};
@@ -118,10 +119,10 @@ fn request(json: &mut Json<'_>, event: &Event) {
     });
     json.nest("url", |json| {
         json.plain("scheme", if request.secure { "https" } else { "http" });
-        json.text("domain", &redact::text(&request.host), HOST_BYTES);
-        json.text("path", &redact::path(&request.path), PATH_BYTES);
+        shown(json, "domain", &request.host, HOST_BYTES, redact::text);
+        shown(json, "path", &request.path, PATH_BYTES, redact::path);
         if let Some(query) = &request.query {
-            json.text("query", &redact::query(query), QUERY_BYTES);
+            shown(json, "query", query, QUERY_BYTES, redact::query);
         }
     });
     json.nest("client", |json| json.plain("ip", request.client.ip));
@@ -130,8 +131,9 @@ fn request(json: &mut Json<'_>, event: &Event) {
         json.number("port", request.client.peer.port());
     });
     if let Some(agent) = &request.user_agent {
-        let agent = redact::prose(agent);
-        json.nest("user_agent", |json| json.text("original", &agent, USER_AGENT_BYTES));
+        json.nest("user_agent", |json| {
+            shown(json, "original", agent, USER_AGENT_BYTES, redact::prose);
+        });
     }
 }
 
@@ -149,7 +151,7 @@ fn decisive_rule(event: &Event) -> Option<&RuleMatch> {
 
 fn rule_head(json: &mut Json<'_>, rule: &RuleMatch) {
     json.plain("id", rule.rule_id);
-    json.text("name", &redact::prose(&rule.message), NAME_BYTES);
+    shown(json, "name", &rule.message, NAME_BYTES, redact::prose);
     json.text("category", &rule.class, NAME_BYTES);
 }
 
@@ -197,7 +199,7 @@ fn finding(json: &mut Json<'_>, finding: &Finding) {
     json.plain("stage", finding.code.stage().as_str());
     json.plain("code", finding.code.as_str());
     json.flag("enforced", finding.enforced);
-    json.text("evidence", &redact::prose(&finding.evidence), EVIDENCE_BYTES);
+    shown(json, "evidence", &finding.evidence, EVIDENCE_BYTES, redact::prose);
 }
 
 fn waf(json: &mut Json<'_>, facts: &WafFacts) {
@@ -212,11 +214,12 @@ fn waf(json: &mut Json<'_>, facts: &WafFacts) {
 
 fn rule_match(json: &mut Json<'_>, found: &RuleMatch) {
     json.plain("rule", found.rule_id);
-    json.text("message", &redact::prose(&found.message), NAME_BYTES);
+    shown(json, "message", &found.message, NAME_BYTES, redact::prose);
     json.plain("severity", found.severity);
     json.text("class", &found.class, NAME_BYTES);
-    json.text("target", &redact::text(&found.target), NAME_BYTES);
-    json.text("matched", &redact::at(&found.target, &found.matched), EVIDENCE_BYTES);
+    shown(json, "target", &found.target, NAME_BYTES, redact::text);
+    let matched = |matched| redact::at(&found.target, matched);
+    shown(json, "matched", &found.matched, EVIDENCE_BYTES, matched);
     json.number("score", found.score);
 }
 
@@ -239,6 +242,18 @@ fn upstream(json: &mut Json<'_>, facts: &UpstreamFacts) {
     if let Some(response) = facts.response {
         json.number("response_us", micros(response));
     }
+}
+
+/// A client's text, redacted. It is read to twice what is shown, so that nobody makes the writer read long texts
+/// and a secret at the edge is still seen whole.
+fn shown<'t>(
+    json: &mut Json<'_>,
+    name: &str,
+    text: &'t str,
+    bound: usize,
+    redact: impl FnOnce(&'t str) -> Cow<'t, str>,
+) {
+    json.text(name, &redact(cut(text, 2 * bound)), bound);
 }
 
 fn version(version: Version) -> &'static str {

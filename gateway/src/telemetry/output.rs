@@ -96,19 +96,14 @@ impl Output {
     /// the new one, but for the rest of a line that the old one has the beginning of.
     pub(super) fn reopen(&mut self) -> Result<(), String> {
         self.file = self.target.open()?;
-        let rest = &self.pending[self.taken..];
-        if self.taken > 0 && self.pending[self.taken - 1] != b'\n' {
-            let line =
-                rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
-            self.taken += line;
-        }
-        self.forget_taken();
+        self.skip_cut_line();
         Ok(())
     }
 
     /// Takes over the lines that another target did not take.
     pub(super) fn inherit(&mut self, mut other: Output) {
         if other.has_pending() && !self.is_off() {
+            other.skip_cut_line();
             std::mem::swap(&mut other.target, &mut self.target);
             std::mem::swap(&mut other.file, &mut self.file);
             *self = other;
@@ -145,6 +140,16 @@ impl Output {
         }
         self.forget_taken();
         Ok(())
+    }
+
+    /// The target that has the beginning of a line does not get its end.
+    fn skip_cut_line(&mut self) {
+        if self.taken > 0 && self.pending[self.taken - 1] != b'\n' {
+            let rest = &self.pending[self.taken..];
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            self.taken += end.map_or(rest.len(), |end| end + 1);
+        }
+        self.forget_taken();
     }
 
     /// Keeps the last taken byte while it tells that a line is cut.

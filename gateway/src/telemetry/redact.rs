@@ -8,33 +8,18 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+use smallvec::SmallVec;
 
 /// Stands for what was taken out.
 pub const REDACTED: &str = "[redacted]";
 
 /// Words that make a name secret when they are part of it, whatever stands between its letters:
 /// `access_token`, `X-Amz-Security-Token`, `user[password]`, `apiKey`.
-const PARTS: [&str; 19] = [
-    "token",
-    "secret",
-    "passw",
-    "passphrase",
-    "apikey",
-    "accesskey",
-    "privatekey",
-    "signature",
-    "credential",
-    "session",
-    "jwt",
-    "otp",
-    "assertion",
-    "authorization",
-    "cookie",
-    "verifier",
-    "ticket",
-    "samlre",
-    "passcode",
-];
+static PARTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let parts = "token|secret|passw|passphrase|passcode|apikey|accesskey|privatekey|signature|credential|session|jwt|\
+                 otp|assertion|authorization|cookie|verifier|ticket|samlre";
+    Regex::new(parts).ok()
+});
 
 /// Names that are secret as a whole; parts of other words are not. `code` is OAuth's authorization code.
 const WHOLE: [&str; 14] = [
@@ -44,18 +29,19 @@ const WHOLE: [&str; 14] = [
 
 /// Longest name that is read; longer ones count as secret when they are not.
 const NAME_BYTES: usize = 256;
+/// Longest name that is looked for in prose; of longer ones the end counts.
+const PAIR_NAME_BYTES: usize = 64;
 
 /// Whether values of this name are secret. The name may be percent-encoded.
 pub fn is_secret_name(name: &str) -> bool {
     if name.len() > NAME_BYTES {
         return true;
     }
-    let letters = letters_of(name);
-    let last = letters.rsplit(' ').next().unwrap_or("");
-    let joined: String = letters.split(' ').collect();
-    WHOLE.contains(&joined.as_str())
-        || WHOLE.contains(&last)
-        || PARTS.iter().any(|part| joined.contains(part))
+    let name = Name::of(name);
+    let is_part = |parts: &Regex| parts.is_match(name.joined());
+    WHOLE.contains(&name.joined())
+        || WHOLE.contains(&name.last())
+        || PARTS.as_ref().is_none_or(is_part)
 }
 
 /// A query with the values of secret names and secret shapes taken out; names stay.
@@ -92,6 +78,9 @@ pub fn path(path: &str) -> Cow<'_, str> {
 /// A text with everything taken out that has a secret's shape.
 pub fn text(text: &str) -> Cow<'_, str> {
     static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&shapes()).ok());
+    if !may_hold_shape(text) {
+        return Cow::Borrowed(text);
+    }
     match &*SHAPES {
         Some(shapes) => shapes.replace_all(text, |found: &Captures<'_>| {
             let kept = found.name("kept").map_or("", |kept| kept.as_str());
@@ -105,13 +94,16 @@ pub fn text(text: &str) -> Cow<'_, str> {
 /// A free text such as evidence: shapes, and what follows a secret name and `=` or `:`.
 pub fn prose(prose: &str) -> Cow<'_, str> {
     static PAIRS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        let name = r#"(?P<name>[A-Za-z0-9_.\[\]-]{1,64})"#;
+        let name = format!(r#"(?P<name>[A-Za-z0-9_.\[\]-]{{1,{PAIR_NAME_BYTES}}})"#);
         let sign = r#"(?P<sign>["'`]?[ \t]{0,2}(?:=|:|%3[aAdD])[ \t]{0,2})"#;
         let value = r#"(?:"[^"]*"?|'[^']*'?|`[^`]*`?|[^ \t\r\n&,;"'`}]+)"#;
         Regex::new(&format!("{name}{sign}{value}")).ok()
     });
     let Some(pairs) = &*PAIRS else { return Cow::Borrowed(REDACTED) };
     let shaped = text(prose);
+    if !may_hold_pair(&shaped) {
+        return shaped;
+    }
     let pass = |found: &Captures<'_>| {
         let (name, sign) = (&found["name"], &found["sign"]);
         if is_secret_name(name) { format!("{name}{sign}{REDACTED}") } else { found[0].to_owned() }
@@ -128,27 +120,40 @@ pub fn at<'t>(target: &str, value: &'t str) -> Cow<'t, str> {
     if secret { Cow::Borrowed(REDACTED) } else { prose(value) }
 }
 
-/// Lower-case words of a name, a space between them: `X-Amz_SecurityToken` is `x amz security token`.
-fn letters_of(name: &str) -> String {
-    let mut letters = String::with_capacity(name.len() + 8);
-    let mut was_lower = false;
-    let mut bytes = name.bytes();
-    while let Some(byte) = bytes.next() {
-        let byte = if byte == b'%' { decoded(&mut bytes) } else { byte };
-        if !byte.is_ascii_alphanumeric() {
-            if !letters.ends_with(' ') {
-                letters.push(' ');
+/// Lower-case letters and digits of a name. Words end where something else stands or where an upper-case letter
+/// follows a lower-case one: `X-Amz_SecurityToken` is `xamzsecuritytoken` with `token` last.
+struct Name {
+    letters: SmallVec<[u8; 64]>,
+    last_word: usize,
+}
+
+impl Name {
+    fn of(text: &str) -> Name {
+        let mut name = Name { letters: SmallVec::new(), last_word: 0 };
+        let (mut was_lower, mut at_start) = (false, true);
+        let mut bytes = text.bytes();
+        while let Some(byte) = bytes.next() {
+            let byte = if byte == b'%' { decoded(&mut bytes) } else { byte };
+            if !byte.is_ascii_alphanumeric() {
+                (was_lower, at_start) = (false, true);
+                continue;
             }
-            was_lower = false;
-            continue;
+            if at_start || byte.is_ascii_uppercase() && was_lower {
+                name.last_word = name.letters.len();
+            }
+            (was_lower, at_start) = (byte.is_ascii_lowercase(), false);
+            name.letters.push(byte.to_ascii_lowercase());
         }
-        if byte.is_ascii_uppercase() && was_lower {
-            letters.push(' ');
-        }
-        was_lower = byte.is_ascii_lowercase();
-        letters.push(char::from(byte.to_ascii_lowercase()));
+        name
     }
-    letters.trim().to_owned()
+
+    fn joined(&self) -> &str {
+        std::str::from_utf8(&self.letters).unwrap_or("")
+    }
+
+    fn last(&self) -> &str {
+        self.joined().get(self.last_word..).unwrap_or("")
+    }
 }
 
 /// The byte that two hexadecimal digits stand for, through any number of encodings (`%255F`).
@@ -163,6 +168,39 @@ fn decoded(bytes: &mut std::str::Bytes<'_>) -> u8 {
             return byte;
         }
     }
+}
+
+/// Whether a secret name stands before a sign of [`prose`]'s pairs: most texts are done here.
+fn may_hold_pair(text: &str) -> bool {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.[]-".contains(byte);
+    let bytes = text.as_bytes();
+    let mut signs = bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'=' | b':' | b'%'));
+    signs.any(|(sign, _)| {
+        // A quote and two spaces may stand between: looking further back would make `::::` quadratic.
+        let gap = bytes[..sign].iter().rev().take(3).position(is_name).unwrap_or(3);
+        let before = &bytes[..sign.saturating_sub(gap)];
+        let length =
+            before.iter().rev().take(PAIR_NAME_BYTES).take_while(|byte| is_name(byte)).count();
+        std::str::from_utf8(&before[before.len() - length..]).is_ok_and(is_secret_name)
+    })
+}
+
+/// Whether three bytes stand together that one of [`shapes`] begins with: most texts are done here.
+fn may_hold_shape(text: &str) -> bool {
+    text.as_bytes().windows(3).any(|start| match start[0] {
+        b'e' => start == b"eyJ",
+        b'b' | b'B' => {
+            start[1..].eq_ignore_ascii_case(b"ea") || start[1..].eq_ignore_ascii_case(b"as")
+        }
+        b'A' => matches!(start, b"AKI" | b"ASI" | b"ARO" | b"AID" | b"AIz"),
+        b'g' => matches!(start, [_, b'h', b'o' | b'p' | b's' | b'u' | b'r'] | b"git" | b"glp"),
+        b's' | b'r' | b'p' => matches!(start, [_, b'k', b'_' | b'-']),
+        b'x' => start == b"xox",
+        b'y' => start == b"ya2",
+        b'n' => start == b"npm",
+        b'-' => start == b"---",
+        _ => false,
+    })
 }
 
 /// Shapes of secrets. `kept` stays: it tells what was there.

@@ -53,7 +53,9 @@ impl BodyProcessor {
         [Self::UrlEncoded, Self::Multipart, Self::Json, Self::Xml]
             .into_iter()
             .find(|processor| processor.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| format!("body processor `{text}`, expected URLENCODED, MULTIPART, JSON or XML"))
+            .ok_or_else(|| {
+                format!("body processor `{text}`, expected URLENCODED, MULTIPART, JSON or XML")
+            })
     }
 }
 
@@ -81,15 +83,22 @@ impl AuditEngine {
 
 impl Ctl {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (option, value) = text.split_once('=').ok_or_else(|| format!("ctl `{text}` has no value"))?;
+        let (option, value) =
+            text.split_once('=').ok_or_else(|| format!("ctl `{text}` has no value"))?;
         let value = value.trim();
         match option.trim().to_ascii_lowercase().as_str() {
             "ruleremovebyid" => Ok(Self::RemoveRules(RuleSet::Ids(parse_id_ranges(value)?))),
             "ruleremovebytag" => Ok(Self::RemoveRules(RuleSet::Tag(value.to_owned()))),
             "ruleremovebymsg" => Ok(Self::RemoveRules(RuleSet::Message(value.to_owned()))),
-            "ruleremovetargetbyid" => remove_targets(value, |rules| Ok(RuleSet::Ids(parse_id_ranges(rules)?))),
-            "ruleremovetargetbytag" => remove_targets(value, |rules| Ok(RuleSet::Tag(rules.to_owned()))),
-            "ruleremovetargetbymsg" => remove_targets(value, |rules| Ok(RuleSet::Message(rules.to_owned()))),
+            "ruleremovetargetbyid" => {
+                remove_targets(value, |rules| Ok(RuleSet::Ids(parse_id_ranges(rules)?)))
+            }
+            "ruleremovetargetbytag" => {
+                remove_targets(value, |rules| Ok(RuleSet::Tag(rules.to_owned())))
+            }
+            "ruleremovetargetbymsg" => {
+                remove_targets(value, |rules| Ok(RuleSet::Message(rules.to_owned())))
+            }
             "requestbodyprocessor" => Ok(Self::RequestBodyProcessor(BodyProcessor::parse(value)?)),
             "forcerequestbodyvariable" => Ok(Self::ForceRequestBodyVariable(parse_switch(value)?)),
             "requestbodyaccess" => Ok(Self::RequestBodyAccess(parse_switch(value)?)),
@@ -102,8 +111,12 @@ impl Ctl {
     }
 }
 
-fn remove_targets(value: &str, rules: impl Fn(&str) -> Result<RuleSet, String>) -> Result<Ctl, String> {
-    let (chosen, targets) =
-        value.split_once(';').ok_or_else(|| format!("ctl value `{value}`, expected RULES;TARGET"))?;
+fn remove_targets(
+    value: &str,
+    rules: impl Fn(&str) -> Result<RuleSet, String>,
+) -> Result<Ctl, String> {
+    let (chosen, targets) = value
+        .split_once(';')
+        .ok_or_else(|| format!("ctl value `{value}`, expected RULES;TARGET"))?;
     Ok(Ctl::RemoveTargets(rules(chosen.trim())?, parse_targets_text(targets.trim())?))
 }

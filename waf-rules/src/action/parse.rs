@@ -5,10 +5,40 @@ use crate::seclang::nearest;
 use crate::transform::Transform;
 
 const NAMES: &[&str] = &[
-    "accuracy", "allow", "auditlog", "block", "capture", "chain", "ctl", "deny", "deprecatevar", "drop",
-    "expirevar", "id", "initcol", "log", "logdata", "maturity", "msg", "multimatch", "noauditlog", "nolog",
-    "pass", "phase", "redirect", "rev", "setsid", "setuid", "setvar", "severity", "skip", "skipafter",
-    "status", "t", "tag", "ver",
+    "accuracy",
+    "allow",
+    "auditlog",
+    "block",
+    "capture",
+    "chain",
+    "ctl",
+    "deny",
+    "deprecatevar",
+    "drop",
+    "expirevar",
+    "id",
+    "initcol",
+    "log",
+    "logdata",
+    "maturity",
+    "msg",
+    "multimatch",
+    "noauditlog",
+    "nolog",
+    "pass",
+    "phase",
+    "redirect",
+    "rev",
+    "setsid",
+    "setuid",
+    "setvar",
+    "severity",
+    "skip",
+    "skipafter",
+    "status",
+    "t",
+    "tag",
+    "ver",
 ];
 
 /// Reads one action; the error names the value and what was expected.
@@ -30,7 +60,9 @@ pub(crate) fn parse(name: &str, value: Option<&str>) -> Result<Action, String> {
         _ => return with_value(&lower, name, value),
     };
     match value {
-        Some(value) if lower != "allow" => Err(format!("action `{name}` takes no value, got `{value}`")),
+        Some(value) if lower != "allow" => {
+            Err(format!("action `{name}` takes no value, got `{value}`"))
+        }
         _ => Ok(action),
     }
 }
@@ -88,7 +120,8 @@ fn phase(value: &str) -> Result<u8, String> {
 }
 
 fn severity(value: &str) -> Result<Severity, String> {
-    Severity::parse(value).ok_or_else(|| format!("severity `{value}`, expected 0 to 7 or a name such as CRITICAL"))
+    Severity::parse(value)
+        .ok_or_else(|| format!("severity `{value}`, expected 0 to 7 or a name such as CRITICAL"))
 }
 
 fn status(value: &str) -> Result<u16, String> {

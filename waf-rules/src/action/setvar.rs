@@ -26,8 +26,9 @@ impl SetVar {
     pub(super) fn parse(text: &str) -> Result<Option<Self>, String> {
         let (unset, text) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
         let (target, value) = text.split_once('=').map_or((text, None), |(t, v)| (t, Some(v)));
-        let (collection, name) =
-            target.split_once('.').ok_or_else(|| format!("setvar `{target}` has no collection, expected tx.NAME"))?;
+        let (collection, name) = target
+            .split_once('.')
+            .ok_or_else(|| format!("setvar `{target}` has no collection, expected tx.NAME"))?;
         if PERSISTENT.iter().any(|known| known.eq_ignore_ascii_case(collection)) {
             return Ok(None);
         }

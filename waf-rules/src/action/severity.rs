@@ -30,7 +30,10 @@ impl Severity {
         if let Ok(number) = text.parse::<usize>() {
             return NAMES.get(number).map(|(_, severity)| *severity);
         }
-        NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, severity)| *severity)
+        NAMES
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text))
+            .map(|(_, severity)| *severity)
     }
 
     /// The name as rules write it.

@@ -13,7 +13,15 @@ pub(crate) const NAME_BYTES_MAX: usize = 1024 * 1024;
 /// Hands on every leaf, down to `depth` levels.
 pub(crate) fn parse(text: &[u8], depth: usize, sink: &mut dyn Sink) -> Result<(), BodyError> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut parser = Parser { text, at: 0, depth, path: b"json".to_vec(), levels: Vec::new(), name_bytes: 0, sink };
+    let mut parser = Parser {
+        text,
+        at: 0,
+        depth,
+        path: b"json".to_vec(),
+        levels: Vec::new(),
+        name_bytes: 0,
+        sink,
+    };
     parser.document()
 }
 
@@ -63,7 +71,10 @@ impl Parser<'_> {
 
     fn open(&mut self, index: Option<usize>) -> Result<(), BodyError> {
         if self.levels.len() >= self.depth {
-            return Err(BodyError::malformed(format!("JSON nests deeper than {} levels", self.depth)));
+            return Err(BodyError::malformed(format!(
+                "JSON nests deeper than {} levels",
+                self.depth
+            )));
         }
         self.at += 1;
         self.skip_blanks();
@@ -142,7 +153,9 @@ impl Parser<'_> {
     fn leaf(&mut self, value: &[u8]) -> Result<(), BodyError> {
         self.name_bytes += self.path.len();
         if self.name_bytes > NAME_BYTES_MAX {
-            return Err(BodyError::malformed(format!("JSON names take more than {NAME_BYTES_MAX} bytes")));
+            return Err(BodyError::malformed(format!(
+                "JSON names take more than {NAME_BYTES_MAX} bytes"
+            )));
         }
         go_on(self.sink.argument(&self.path, value))
     }
@@ -180,7 +193,9 @@ impl Parser<'_> {
                     return Ok(value);
                 }
                 Some(b'\\') => self.escape(&mut value)?,
-                Some(0..=0x1f) | None => return self.fail("a string is not closed or holds a control character"),
+                Some(0..=0x1f) | None => {
+                    return self.fail("a string is not closed or holds a control character");
+                }
                 Some(byte) => {
                     value.push(byte);
                     self.at += 1;
@@ -207,7 +222,9 @@ impl Parser<'_> {
 
     /// A surrogate without its partner becomes U+FFFD.
     fn unicode_escape(&mut self, value: &mut Vec<u8>) -> Result<(), BodyError> {
-        let Some(first) = hex_quad(self.text, self.at + 2) else { return self.fail("an escape is invalid") };
+        let Some(first) = hex_quad(self.text, self.at + 2) else {
+            return self.fail("an escape is invalid");
+        };
         self.at += 6;
         let second = match (first, self.text.get(self.at..self.at + 2)) {
             (0xd800..=0xdbff, Some(b"\\u")) => hex_quad(self.text, self.at + 2),
@@ -251,7 +268,9 @@ fn is_number(text: &[u8]) -> bool {
         None => (mantissa, None),
     };
     let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    let signed = |text: &[u8]| digits(text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text));
+    let signed = |text: &[u8]| {
+        digits(text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text))
+    };
     digits(whole)
         && (whole == b"0" || whole[0] != b'0')
         && fraction.is_none_or(digits)

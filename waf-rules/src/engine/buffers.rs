@@ -69,7 +69,12 @@ impl Buffers {
         }
         let start = self.arena.len();
         self.arena.extend_from_slice(bytes);
-        let slot = Slot { start: index(start), len: index(bytes.len()), row: NONE, present: present(bytes) };
+        let slot = Slot {
+            start: index(start),
+            len: index(bytes.len()),
+            row: NONE,
+            present: present(bytes),
+        };
         self.insert(hash, slot)
     }
 
@@ -104,8 +109,15 @@ impl Buffers {
         output
     }
 
-    fn apply(&mut self, input: Buffer, transform: crate::transform::Transform, budget: &mut Budget) -> Buffer {
-        if !self.present(input).intersects(transform.triggers()) && *transform.triggers() != ByteSet::ALL {
+    fn apply(
+        &mut self,
+        input: Buffer,
+        transform: crate::transform::Transform,
+        budget: &mut Budget,
+    ) -> Buffer {
+        if !self.present(input).intersects(transform.triggers())
+            && *transform.triggers() != ByteSet::ALL
+        {
             return input;
         }
         let mut scratch = std::mem::take(&mut self.scratch);

@@ -80,7 +80,11 @@ impl Run<'_> {
             candidates.rows.resize(start + candidates.words, 0);
             let bytes = state.buffers.bytes(value);
             state.budget.charge(bytes.len() as u64);
-            self.program.gates.row(bytes, state.buffers.present(value), &mut candidates.rows[start..]);
+            self.program.gates.row(
+                bytes,
+                state.buffers.present(value),
+                &mut candidates.rows[start..],
+            );
         }
         candidates.starts[value.index()] as usize
     }
@@ -104,7 +108,8 @@ impl Run<'_> {
             let value = self.state.buffers.transformed(value, group.node, transforms, budget);
             let row = self.row(value);
             for word in 0..words {
-                self.state.candidates.groups[start + word] |= self.state.candidates.rows[row + word];
+                self.state.candidates.groups[start + word] |=
+                    self.state.candidates.rows[row + word];
             }
         }
         self.state.scratch.values = values;

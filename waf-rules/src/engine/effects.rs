@@ -64,12 +64,20 @@ impl Run<'_> {
         }
     }
 
-    fn new_value(&mut self, old: Option<TxValue>, op: SetVarOp, value: &Template, rule: &Rule) -> Option<TxValue> {
+    fn new_value(
+        &mut self,
+        old: Option<TxValue>,
+        op: SetVarOp,
+        value: &Template,
+        rule: &Rule,
+    ) -> Option<TxValue> {
         let before = old.map_or(0, |old| old.number(&self.state.buffers));
         match op {
             SetVarOp::Unset => None,
             SetVarOp::Add => Some(TxValue::Int(before.saturating_add(self.expand_number(value)))),
-            SetVarOp::Subtract => Some(TxValue::Int(before.saturating_sub(self.expand_number(value)))),
+            SetVarOp::Subtract => {
+                Some(TxValue::Int(before.saturating_sub(self.expand_number(value))))
+            }
             SetVarOp::Set => {
                 let text = self.expand(value, Some(rule));
                 Some(TxValue::from_bytes(&text, &mut self.state.buffers))

@@ -19,16 +19,27 @@ impl Run<'_> {
         out
     }
 
-    pub(super) fn expand_into(&mut self, template: &Template, rule: Option<&Rule>, out: &mut Vec<u8>) {
+    pub(super) fn expand_into(
+        &mut self,
+        template: &Template,
+        rule: Option<&Rule>,
+        out: &mut Vec<u8>,
+    ) {
         for part in template.parts() {
             match part {
                 Part::Text(text) => out.extend_from_slice(text),
                 Part::Tx(slot) => match self.state.tx.get(*slot) {
-                    Some(TxValue::Int(number)) => out.extend_from_slice(number.to_string().as_bytes()),
-                    Some(TxValue::Bytes(buffer)) => out.extend_from_slice(self.state.buffers.bytes(buffer)),
+                    Some(TxValue::Int(number)) => {
+                        out.extend_from_slice(number.to_string().as_bytes())
+                    }
+                    Some(TxValue::Bytes(buffer)) => {
+                        out.extend_from_slice(self.state.buffers.bytes(buffer))
+                    }
                     None => {}
                 },
-                Part::Variable(variable, selector) => self.expand_variable(variable, selector.as_ref(), out),
+                Part::Variable(variable, selector) => {
+                    self.expand_variable(variable, selector.as_ref(), out)
+                }
                 Part::Rule(field) => rule.map_or((), |rule| push_field(rule, *field, out)),
             }
             out.truncate(EXPANSION_BYTES_MAX);
@@ -39,15 +50,24 @@ impl Run<'_> {
     pub(super) fn expand_number(&mut self, template: &Template) -> i64 {
         match template.parts() {
             [Part::Text(text)] => atoi(text),
-            [Part::Tx(slot)] => self.state.tx.get(*slot).map_or(0, |value| value.number(&self.state.buffers)),
+            [Part::Tx(slot)] => {
+                self.state.tx.get(*slot).map_or(0, |value| value.number(&self.state.buffers))
+            }
             _ => atoi(&self.expand(template, None)),
         }
     }
 
     /// The first value of a collection under a name.
-    fn expand_variable(&mut self, variable: &'static Variable, selector: Option<&Selector>, out: &mut Vec<u8>) {
+    fn expand_variable(
+        &mut self,
+        variable: &'static Variable,
+        selector: Option<&Selector>,
+        out: &mut Vec<u8>,
+    ) {
         let matcher = match selector {
-            Some(Selector::Name(name) | Selector::Pattern(name)) => Matcher::Name(name.as_bytes().into()),
+            Some(Selector::Name(name) | Selector::Pattern(name)) => {
+                Matcher::Name(name.as_bytes().into())
+            }
             None => Matcher::All,
         };
         let target = Target { variable, matcher, count: false, slots: Box::default() };
@@ -66,7 +86,9 @@ fn push_field(rule: &Rule, field: RuleField, out: &mut Vec<u8>) {
     match field {
         RuleField::Id => out.extend_from_slice(meta.id.to_string().as_bytes()),
         RuleField::Message => out.extend_from_slice(meta.message_text.as_bytes()),
-        RuleField::Severity => out.extend_from_slice(meta.severity.map_or("", |level| level.as_str()).as_bytes()),
+        RuleField::Severity => {
+            out.extend_from_slice(meta.severity.map_or("", |level| level.as_str()).as_bytes())
+        }
         // The log data itself may hold `%{rule...}`: it is not expanded within itself.
         RuleField::LogData => out.extend_from_slice(meta.logdata.constant().unwrap_or_default()),
         RuleField::Revision => out.extend_from_slice(meta.revision.as_bytes()),

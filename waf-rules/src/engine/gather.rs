@@ -3,7 +3,7 @@
 use super::buffers::Buffer;
 use super::eval::Run;
 use super::tx_store::TxValue;
-use crate::plan::{Link, Matcher, Target};
+use crate::plan::{Exclusion, Link, Matcher, Target};
 use crate::tx::TxSlot;
 use crate::variable::{Kind, Store, Variable};
 
@@ -52,7 +52,9 @@ impl Run<'_> {
             Kind::Values(stores) => self.gather_stores(target, stores, false, values),
             Kind::Names(stores) => self.gather_stores(target, stores, true, values),
             Kind::Tx => self.gather_tx(target, values),
-            Kind::MatchedVar => values.extend(self.state.matched.last.map(|last| Value { count: false, ..last })),
+            Kind::MatchedVar => {
+                values.extend(self.state.matched.last.map(|last| Value { count: false, ..last }))
+            }
             Kind::MatchedVarName => self.gather_matched_name(target.variable, values),
             Kind::MatchedVars => self.gather_matched(target, values),
             Kind::MatchedVarsNames => self.gather_matched_names(target, values),
@@ -60,14 +62,24 @@ impl Run<'_> {
         }
     }
 
-    fn gather_stores(&self, target: &Target, stores: &[Store], names: bool, values: &mut Vec<Value>) {
+    fn gather_stores(
+        &self,
+        target: &Target,
+        stores: &[Store],
+        names: bool,
+        values: &mut Vec<Value>,
+    ) {
         for store in stores {
             for entry in self.state.stores.get(*store) {
                 if self.accepts(&target.matcher, entry.key) {
                     let content = Content::Buffer(if names { entry.key } else { entry.value });
                     values.push(Value {
                         variable: target.variable,
-                        key: if target.variable.collection { Key::Buffer(entry.key) } else { Key::None },
+                        key: if target.variable.collection {
+                            Key::Buffer(entry.key)
+                        } else {
+                            Key::None
+                        },
                         content,
                         count: false,
                     });
@@ -158,23 +170,34 @@ impl Run<'_> {
 
     /// Takes out what the link, the profile and `ctl` actions exclude, from `start` on.
     fn exclude(&self, rule: u32, link: &Link, start: usize, values: &mut Vec<Value>) {
-        let own = link.exclusions.iter();
-        let profile = self.profile.exclusions.iter().filter(|(rules, _)| rules.contains(rule)).flat_map(|(_, e)| e);
-        let removed = self.removed_targets(rule);
-        let exclusions: smallvec::SmallVec<[_; 8]> = own.chain(profile).chain(removed).collect();
-        if exclusions.is_empty() {
+        let profile = self.profile.exclusions.iter().any(|(rules, _)| rules.contains(rule));
+        if start == values.len()
+            || link.exclusions.is_empty() && !profile && !self.removes_targets(rule)
+        {
             return;
         }
         let mut keep = start;
         for at in start..values.len() {
             let value = values[at];
             let key = self.key_bytes(&value.key);
-            if !exclusions.iter().any(|exclusion| exclusion.covers(value.variable, key)) {
+            if !self.exclusions(rule, link).any(|exclusion| exclusion.covers(value.variable, key)) {
                 values[keep] = value;
                 keep += 1;
             }
         }
         values.truncate(keep);
+    }
+
+    fn exclusions<'s>(&'s self, rule: u32, link: &'s Link) -> impl Iterator<Item = &'s Exclusion> {
+        let profile = self.profile.exclusions.iter().filter(move |(rules, _)| rules.contains(rule));
+        link.exclusions
+            .iter()
+            .chain(profile.flat_map(|(_, targets)| targets))
+            .chain(self.removed_targets(rule))
+    }
+
+    fn removes_targets(&self, rule: u32) -> bool {
+        self.removed_targets(rule).next().is_some()
     }
 
     pub(super) fn key_bytes(&self, key: &Key) -> &[u8] {

@@ -11,7 +11,13 @@ use crate::bytes::is_space;
 use crate::variable::Store;
 
 impl State {
-    pub(super) fn connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
+    pub(super) fn connection(
+        &mut self,
+        client: IpAddr,
+        client_port: u16,
+        server: IpAddr,
+        server_port: u16,
+    ) {
         self.set_text(Store::RemoteAddr, client.to_canonical().to_string().as_bytes());
         self.set_number(Store::RemotePort, usize::from(client_port));
         self.set_text(Store::ServerAddr, server.to_canonical().to_string().as_bytes());
@@ -19,7 +25,13 @@ impl State {
     }
 
     /// The target is split as bytes, never through a URL type: `//host/x` is a path (CVE-2025-29914).
-    pub(super) fn request_line(&mut self, method: &[u8], target: &[u8], protocol: &[u8], arguments: usize) {
+    pub(super) fn request_line(
+        &mut self,
+        method: &[u8],
+        target: &[u8],
+        protocol: &[u8],
+        arguments: usize,
+    ) {
         let line = [method, target, protocol].join(&b' ');
         self.set_text(Store::RequestLine, &line);
         self.set_text(Store::RequestMethod, method);
@@ -32,7 +44,8 @@ impl State {
         // Split first, then decoded once, `+` kept: rules without transformations rely on it (CRS 933151).
         let path = &urlencoded::decode_path(path);
         self.set_text(Store::RequestFilename, path);
-        let base = path.iter().rposition(|byte| matches!(byte, b'/' | b'\\')).map_or(0, |at| at + 1);
+        let base =
+            path.iter().rposition(|byte| matches!(byte, b'/' | b'\\')).map_or(0, |at| at + 1);
         self.set_text(Store::RequestBasename, &path[base..]);
         let query = question.map_or(b"".as_slice(), |at| &uri[at + 1..]);
         self.set_text(Store::QueryString, query);
@@ -74,8 +87,11 @@ impl State {
 
     /// Sum of the lengths of all argument names and values.
     pub(super) fn set_args_combined_size(&mut self) {
-        let entries = self.stores.get(Store::ArgsGet).iter().chain(self.stores.get(Store::ArgsPost));
-        let size = entries.map(|entry| self.buffers.bytes(entry.key).len() + self.buffers.bytes(entry.value).len());
+        let entries =
+            self.stores.get(Store::ArgsGet).iter().chain(self.stores.get(Store::ArgsPost));
+        let size = entries.map(|entry| {
+            self.buffers.bytes(entry.key).len() + self.buffers.bytes(entry.value).len()
+        });
         let size = size.sum();
         self.set_number(Store::ArgsCombinedSize, size);
     }
@@ -133,7 +149,8 @@ fn without_authority(target: &[u8]) -> &[u8] {
         return target;
     }
     let rest = &target[colon + 3..];
-    let path = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let path =
+        rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
     &rest[path..]
 }
 

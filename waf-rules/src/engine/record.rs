@@ -42,7 +42,8 @@ impl Run<'_> {
     /// Sum of all anomaly scores, to tell what one match adds.
     pub(super) fn total_score(&self) -> i64 {
         let slots = &self.program.scores;
-        let levels = slots.inbound.iter().chain(&slots.outbound).filter_map(|slot| self.state.tx.get(*slot));
+        let levels =
+            slots.inbound.iter().chain(&slots.outbound).filter_map(|slot| self.state.tx.get(*slot));
         levels.map(|value| value.number(&self.state.buffers)).sum()
     }
 

@@ -29,7 +29,12 @@ impl State {
         self.request_body = body;
     }
 
-    fn process(&mut self, body: &[u8], bounds: &Bounds, settings: &Settings) -> Result<(), BodyError> {
+    fn process(
+        &mut self,
+        body: &[u8],
+        bounds: &Bounds,
+        settings: &Settings,
+    ) -> Result<(), BodyError> {
         match self.control.processor {
             Some(BodyProcessor::UrlEncoded) => {
                 self.set_text(Store::RequestBody, body);
@@ -37,7 +42,8 @@ impl State {
                 Ok(())
             }
             Some(BodyProcessor::Json) => {
-                let mut sink = ArgumentSink { state: self, store: Store::ArgsPost, bound: bounds.arguments };
+                let mut sink =
+                    ArgumentSink { state: self, store: Store::ArgsPost, bound: bounds.arguments };
                 json::parse(body, bounds.depth, &mut sink)
             }
             Some(BodyProcessor::Multipart) => self.multipart(body, bounds, settings),
@@ -79,7 +85,11 @@ impl State {
 
     fn file_bytes(&self, from: usize) -> usize {
         let sizes = self.stores.get(Store::FilesSizes).iter().skip(from);
-        sizes.map(|entry| usize::try_from(crate::bytes::atoi(self.buffers.bytes(entry.value))).unwrap_or(0)).sum()
+        sizes
+            .map(|entry| {
+                usize::try_from(crate::bytes::atoi(self.buffers.bytes(entry.value))).unwrap_or(0)
+            })
+            .sum()
     }
 
     fn xml(&mut self, body: &[u8], bounds: &Bounds) -> Result<(), BodyError> {
@@ -91,7 +101,12 @@ impl State {
         if document.attributes.len() > bounds.arguments { Err(BodyError::Bound) } else { result }
     }
 
-    fn multipart(&mut self, body: &[u8], bounds: &Bounds, settings: &Settings) -> Result<(), BodyError> {
+    fn multipart(
+        &mut self,
+        body: &[u8],
+        bounds: &Bounds,
+        settings: &Settings,
+    ) -> Result<(), BodyError> {
         let content_type = self.content_type().unwrap_or_default();
         let part_bounds = PartBounds { parts: bounds.parts, files: settings.files };
         let mut flags = Flags::default();

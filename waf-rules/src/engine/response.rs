@@ -29,7 +29,7 @@ impl State {
     pub(super) fn wants_response_body(&self, settings: &Settings) -> bool {
         let essence = media_type::essence(self.text(Store::ResponseContentType));
         let listed = match &settings.response_mime_types {
-            Some(types) => types.iter().any(|known| *known == essence),
+            Some(types) => types.contains(&essence),
             None => MIME_TYPES.contains(&essence.as_str()),
         };
         self.control.response_body && listed

@@ -1,7 +1,7 @@
 //! All that one transaction remembers.
 
-use super::buffers::{Buffer, Buffers};
 use super::budget::{Budget, Exceeded};
+use super::buffers::{Buffer, Buffers};
 use super::candidates::Candidates;
 use super::gather::Value;
 use super::outcome::{Interruption, Match};

@@ -40,7 +40,13 @@ impl Transaction {
     }
 
     /// Client and server address; `REMOTE_ADDR` should be the client behind trusted proxies.
-    pub fn connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
+    pub fn connection(
+        &mut self,
+        client: IpAddr,
+        client_port: u16,
+        server: IpAddr,
+        server_port: u16,
+    ) {
         self.state.connection(client, client_port, server, server_port);
     }
 
@@ -120,7 +126,8 @@ impl Transaction {
 
     /// The rules want to see this response's body; known once its head is.
     pub fn wants_response_body(&self) -> bool {
-        let live = self.state.control.engine != EngineMode::Off && self.state.control.interruption.is_none();
+        let live = self.state.control.engine != EngineMode::Off
+            && self.state.control.interruption.is_none();
         live && self.state.wants_response_body(&self.profile.ruleset().program().settings)
     }
 
@@ -232,7 +239,9 @@ impl Transaction {
     /// The rules may ask for partial inspection; the profile may ask for it too.
     fn over(&self, rules: Option<Over>) -> Over {
         match self.state.control.engine {
-            EngineMode::On if self.profile.bounds().over == Over::Reject => rules.unwrap_or_default(),
+            EngineMode::On if self.profile.bounds().over == Over::Reject => {
+                rules.unwrap_or_default()
+            }
             _ => Over::Partial,
         }
     }

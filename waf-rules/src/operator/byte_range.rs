@@ -13,8 +13,14 @@ impl ByteRange {
         for part in argument.split([',', ' ']).filter(|part| !part.is_empty()) {
             let (first, last) = part.split_once('-').unwrap_or((part, part));
             match (first.trim().parse::<u8>(), last.trim().parse::<u8>()) {
-                (Ok(first), Ok(last)) if first <= last => allowed = allowed.union(ByteSet::range(first, last)),
-                _ => return Err(format!("byte range `{part}`, expected N or N-M with 0 <= N <= M <= 255")),
+                (Ok(first), Ok(last)) if first <= last => {
+                    allowed = allowed.union(ByteSet::range(first, last))
+                }
+                _ => {
+                    return Err(format!(
+                        "byte range `{part}`, expected N or N-M with 0 <= N <= M <= 255"
+                    ));
+                }
             }
         }
         if allowed == ByteSet::EMPTY {

@@ -20,8 +20,11 @@ impl Networks {
     }
 
     fn collect<'a>(parts: impl Iterator<Item = &'a str>) -> Result<Self, String> {
-        let networks: Vec<_> =
-            parts.map(str::trim).filter(|part| !part.is_empty()).map(network).collect::<Result<_, _>>()?;
+        let networks: Vec<_> = parts
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(network)
+            .collect::<Result<_, _>>()?;
         if networks.is_empty() {
             return Err("no address or network given".to_owned());
         }
@@ -29,7 +32,8 @@ impl Networks {
     }
 
     pub(super) fn contains(&self, input: &[u8]) -> bool {
-        let address = std::str::from_utf8(input).ok().and_then(|text| text.trim().parse::<IpAddr>().ok());
+        let address =
+            std::str::from_utf8(input).ok().and_then(|text| text.trim().parse::<IpAddr>().ok());
         address.is_some_and(|address| {
             let bits = bits(address);
             self.0.iter().any(|(network, prefix)| mask(bits ^ network, *prefix) == 0)
@@ -39,7 +43,8 @@ impl Networks {
 
 fn network(text: &str) -> Result<(u128, u32), String> {
     let wrong = || format!("`{text}` is no address and no network");
-    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let (address, prefix) =
+        text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
     let address: IpAddr = address.parse().map_err(|_| wrong())?;
     let width = if address.is_ipv4() { 32 } else { 128 };
     let prefix = prefix.map_or(Ok(width), |prefix| prefix.parse::<u32>().map_err(|_| wrong()))?;

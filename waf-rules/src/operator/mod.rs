@@ -96,7 +96,9 @@ impl Operator {
             "pm" => Pm::phrases(argument.split_ascii_whitespace()).map(Self::Pm),
             "pmf" | "pmFromFile" => Pm::from_lists(argument, files).map(Self::Pm),
             "ipMatch" => ip_match::Networks::parse(argument).map(Self::IpMatch),
-            "ipMatchF" | "ipMatchFromFile" => ip_match::Networks::from_file(argument, files).map(Self::IpMatch),
+            "ipMatchF" | "ipMatchFromFile" => {
+                ip_match::Networks::from_file(argument, files).map(Self::IpMatch)
+            }
             "validateByteRange" => byte_range::ByteRange::parse(argument).map(Self::ByteRange),
             "validateUrlEncoding" => Ok(Self::UrlEncoding),
             "validateUtf8Encoding" => Ok(Self::Utf8Encoding),
@@ -117,12 +119,19 @@ impl Operator {
     }
 
     /// Asks the question. `captures` is filled when it is given and the answer is yes.
-    pub(crate) fn matches(&self, input: &[u8], argument: &[u8], captures: Option<&mut Captures>) -> bool {
+    pub(crate) fn matches(
+        &self,
+        input: &[u8],
+        argument: &[u8],
+        captures: Option<&mut Captures>,
+    ) -> bool {
         match self {
             Self::Rx(rx) => rx.matches(input, captures),
             Self::Pm(pm) => pm.matches(input, captures),
             Self::Text(test, _) => whole(test.matches(input, argument), input, captures),
-            Self::Number(comparison, _) => whole(comparison.matches(input, argument), input, captures),
+            Self::Number(comparison, _) => {
+                whole(comparison.matches(input, argument), input, captures)
+            }
             Self::IpMatch(networks) => networks.contains(input),
             Self::ByteRange(range) => range.outside(input),
             Self::UrlEncoding => url_encoding::invalid(input),

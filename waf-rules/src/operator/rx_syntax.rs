@@ -43,9 +43,16 @@ impl Translator<'_> {
 
     fn group(&mut self) -> Result<(), String> {
         let rest = &self.bytes[self.at..];
-        for (mark, what) in [("(?=", "lookahead"), ("(?!", "lookahead"), ("(?<=", "lookbehind"), ("(?<!", "lookbehind")] {
+        for (mark, what) in [
+            ("(?=", "lookahead"),
+            ("(?!", "lookahead"),
+            ("(?<=", "lookbehind"),
+            ("(?<!", "lookbehind"),
+        ] {
             if rest.starts_with(mark.as_bytes()) {
-                return Err(format!("{what} `{mark}` is not supported: matching is linear in the input"));
+                return Err(format!(
+                    "{what} `{mark}` is not supported: matching is linear in the input"
+                ));
             }
         }
         if rest.starts_with(b"(?>") {
@@ -95,7 +102,8 @@ impl Translator<'_> {
             b'h' => self.replace(2, if in_class { "\\t\\x20\\xa0" } else { "[\\t\\x20\\xa0]" }),
             b'v' => self.replace(2, if in_class { "\\n-\\r\\x85" } else { "[\\n-\\r\\x85]" }),
             b'b' if in_class => self.replace(2, "\\x08"),
-            b'H' | b'V' | b'R' | b'X' | b'N' | b'Z' | b'G' | b'K' | b'Q' | b'E' | b'p' | b'P' | b'g' | b'k' | b'c' => {
+            b'H' | b'V' | b'R' | b'X' | b'N' | b'Z' | b'G' | b'K' | b'Q' | b'E' | b'p' | b'P'
+            | b'g' | b'k' | b'c' => {
                 Err(format!("escape `\\{}` is not supported", char::from(next)))
             }
             _ if next.is_ascii_alphanumeric() => {
@@ -111,7 +119,8 @@ impl Translator<'_> {
 
     fn braced_hex(&mut self) -> Result<(), String> {
         let end = self.bytes[self.at..].iter().position(|byte| *byte == b'}');
-        let code = end.and_then(|end| std::str::from_utf8(&self.bytes[self.at + 3..self.at + end]).ok());
+        let code =
+            end.and_then(|end| std::str::from_utf8(&self.bytes[self.at + 3..self.at + end]).ok());
         match (end, code.and_then(|code| u8::from_str_radix(code, 16).ok())) {
             (Some(end), Some(byte)) => self.replace(end + 1, &format!("\\x{byte:02x}")),
             _ => Err("escape `\\x{...}`, expected a byte, 00 to ff".to_owned()),
@@ -120,7 +129,11 @@ impl Translator<'_> {
 
     /// PCRE reads up to two digits, and none as a NUL.
     fn hex(&mut self) -> Result<(), String> {
-        let digits = self.bytes[self.at + 2..].iter().take(2).take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let digits = self.bytes[self.at + 2..]
+            .iter()
+            .take(2)
+            .take_while(|byte| byte.is_ascii_hexdigit())
+            .count();
         let value = self.bytes[self.at + 2..self.at + 2 + digits]
             .iter()
             .filter_map(|byte| crate::bytes::hex(*byte))
@@ -129,7 +142,11 @@ impl Translator<'_> {
     }
 
     fn octal(&mut self) -> Result<(), String> {
-        let digits = self.bytes[self.at + 1..].iter().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
+        let digits = self.bytes[self.at + 1..]
+            .iter()
+            .take(3)
+            .take_while(|byte| (b'0'..=b'7').contains(byte))
+            .count();
         let value = self.bytes[self.at + 1..=self.at + digits]
             .iter()
             .fold(0_u32, |value, byte| value * 8 + u32::from(byte - b'0'));
@@ -152,7 +169,9 @@ impl Translator<'_> {
         open.is_some_and(|open| {
             let inner = &self.out.as_bytes()[open + 1..];
             let escaped = open > 0 && self.out.as_bytes()[open - 1] == b'\\';
-            !escaped && !inner.is_empty() && inner.iter().all(|byte| byte.is_ascii_digit() || *byte == b',')
+            !escaped
+                && !inner.is_empty()
+                && inner.iter().all(|byte| byte.is_ascii_digit() || *byte == b',')
         })
     }
 

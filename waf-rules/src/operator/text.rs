@@ -45,7 +45,8 @@ impl TextTest {
 }
 
 fn contains_word(input: &[u8], word: &[u8]) -> bool {
-    let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let is_word =
+        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     memmem::find_iter(input, word).any(|start| {
         let before = start.checked_sub(1).and_then(|at| input.get(at));
         !is_word(before) && !is_word(input.get(start + word.len()))

@@ -68,10 +68,16 @@ impl Assembly {
             Directive::Marker(name) => self.items.push(Item::Marker(name)),
             Directive::DefaultAction(actions) => self.set_default(actions)?,
             Directive::Remove(rules) => self.remove(span, &rules)?,
-            Directive::UpdateTargets { rules, targets } => self.update_targets(span, &rules, &targets)?,
-            Directive::UpdateActions { id, link, actions } => self.update_actions(id, link, actions)?,
+            Directive::UpdateTargets { rules, targets } => {
+                self.update_targets(span, &rules, &targets)?
+            }
+            Directive::UpdateActions { id, link, actions } => {
+                self.update_actions(id, link, actions)?
+            }
             Directive::Setting { name, values } => self.settings.apply(name, &values)?,
-            Directive::Ignored { name, why } => self.notices.push((span, format!("{name} has no effect: {why}"))),
+            Directive::Ignored { name, why } => {
+                self.notices.push((span, format!("{name} has no effect: {why}")))
+            }
             Directive::ComponentSignature | Directive::Include(_) => {}
         }
         Ok(())
@@ -82,9 +88,15 @@ impl Assembly {
         match self.items.last_mut() {
             Some(Item::Rule(draft)) if self.open_chain => draft.links.push(link),
             _ => {
-                let defaults = self.defaults.get(&phase(&link.actions)).cloned().unwrap_or_default();
+                let defaults =
+                    self.defaults.get(&phase(&link.actions)).cloned().unwrap_or_default();
                 let span = link.span;
-                self.items.push(Item::Rule(Box::new(Draft { span, links: vec![link], defaults, removed: false })));
+                self.items.push(Item::Rule(Box::new(Draft {
+                    span,
+                    links: vec![link],
+                    defaults,
+                    removed: false,
+                })));
             }
         }
         self.open_chain = chained;
@@ -92,7 +104,10 @@ impl Assembly {
 
     fn set_default(&mut self, actions: Vec<ActionNode>) -> Result<(), String> {
         let allowed = |action: &Action| {
-            !matches!(action, Action::Id(_) | Action::Chain | Action::Skip(_) | Action::SkipAfter(_))
+            !matches!(
+                action,
+                Action::Id(_) | Action::Chain | Action::Skip(_) | Action::SkipAfter(_)
+            )
         };
         if !actions.iter().all(|node| allowed(&node.action)) {
             return Err("SecDefaultAction takes no id, chain, skip or skipAfter".to_owned());
@@ -111,7 +126,12 @@ impl Assembly {
         Ok(())
     }
 
-    fn update_targets(&mut self, span: Span, rules: &RuleSet, targets: &[Target]) -> Result<(), String> {
+    fn update_targets(
+        &mut self,
+        span: Span,
+        rules: &RuleSet,
+        targets: &[Target],
+    ) -> Result<(), String> {
         let mut updated = 0;
         for draft in self.chosen(rules)? {
             draft.links[0].targets.extend_from_slice(targets);
@@ -127,11 +147,22 @@ impl Assembly {
         }
     }
 
-    fn update_actions(&mut self, id: u32, link: u32, actions: Vec<ActionNode>) -> Result<(), String> {
-        if actions.iter().any(|node| matches!(node.action, Action::Id(_) | Action::Phase(_) | Action::Chain)) {
+    fn update_actions(
+        &mut self,
+        id: u32,
+        link: u32,
+        actions: Vec<ActionNode>,
+    ) -> Result<(), String> {
+        if actions
+            .iter()
+            .any(|node| matches!(node.action, Action::Id(_) | Action::Phase(_) | Action::Chain))
+        {
             return Err("id, phase and chain cannot be changed".to_owned());
         }
-        let draft = self.drafts().find(|draft| draft.id() == Some(id)).ok_or_else(|| format!("no rule {id} so far"))?;
+        let draft = self
+            .drafts()
+            .find(|draft| draft.id() == Some(id))
+            .ok_or_else(|| format!("no rule {id} so far"))?;
         let links = draft.links.len();
         let link = draft
             .links
@@ -221,7 +252,12 @@ impl<'a> Choice<'a> {
         })
     }
 
-    pub(crate) fn takes<'t>(&self, id: u32, mut tags: impl Iterator<Item = &'t str>, message: &str) -> bool {
+    pub(crate) fn takes<'t>(
+        &self,
+        id: u32,
+        mut tags: impl Iterator<Item = &'t str>,
+        message: &str,
+    ) -> bool {
         match self {
             Self::Ids(ranges) => ranges.iter().any(|range| range.contains(id)),
             Self::Tag(pattern) => tags.any(|tag| pattern.is_match(tag.as_bytes())),

@@ -29,7 +29,9 @@ pub(crate) fn compile(
     let scores = ScoreSlots::intern(&mut parts.tx);
     let order = Order::new(&items, &live, &rules);
     order.resolve_jumps(&drafts, &mut rules, errors);
-    for target in rules.iter_mut().flat_map(|rule| &mut rule.links).flat_map(|link| &mut link.targets) {
+    for target in
+        rules.iter_mut().flat_map(|rule| &mut rule.links).flat_map(|link| &mut link.targets)
+    {
         target.resolve_slots(&parts.tx);
     }
     Program {
@@ -82,15 +84,28 @@ impl<'a> Order<'a> {
         }
     }
 
-    fn jump(&self, draft: &Draft, rule: u32, place: usize, phase: &[u32]) -> Result<Jump, (Span, String)> {
+    fn jump(
+        &self,
+        draft: &Draft,
+        rule: u32,
+        place: usize,
+        phase: &[u32],
+    ) -> Result<Jump, (Span, String)> {
         for node in &draft.links[0].actions {
             match &node.action {
                 Action::Skip(rules) => return Ok(Jump::To(index(place + 1 + *rules as usize))),
                 Action::SkipAfter(label) => {
                     let at = self.label(label, self.positions[rule as usize]).ok_or_else(|| {
-                        (node.span, format!("skipAfter:{label}: no marker and no rule of this name follows"))
+                        (
+                            node.span,
+                            format!(
+                                "skipAfter:{label}: no marker and no rule of this name follows"
+                            ),
+                        )
                     })?;
-                    return Ok(Jump::To(index(phase.partition_point(|rule| self.positions[*rule as usize] <= at))));
+                    return Ok(Jump::To(index(
+                        phase.partition_point(|rule| self.positions[*rule as usize] <= at),
+                    )));
                 }
                 _ => {}
             }

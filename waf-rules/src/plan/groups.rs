@@ -51,9 +51,11 @@ impl Groups {
             _ => None,
         };
         let next = index(self.groups.len());
-        *self.known.entry((std::ptr::from_ref(target.variable).addr(), name, node)).or_insert_with(|| {
-            self.groups.push(Group { target: target.clone(), node });
-            next
-        })
+        *self.known.entry((std::ptr::from_ref(target.variable).addr(), name, node)).or_insert_with(
+            || {
+                self.groups.push(Group { target: target.clone(), node });
+                next
+            },
+        )
     }
 }

@@ -61,8 +61,9 @@ pub(crate) struct ScoreSlots {
 
 impl ScoreSlots {
     fn intern(names: &mut TxNames) -> Self {
-        let mut levels =
-            |direction: &str| [1, 2, 3, 4].map(|level| names.intern(&format!("{direction}_anomaly_score_pl{level}")));
+        let mut levels = |direction: &str| {
+            [1, 2, 3, 4].map(|level| names.intern(&format!("{direction}_anomaly_score_pl{level}")))
+        };
         Self {
             inbound: levels("inbound"),
             outbound: levels("outbound"),

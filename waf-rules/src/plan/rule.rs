@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::assemble::{Choice, Draft, DraftLink, phase};
 use super::compile::{ReadData, file_name};
-use super::{Disruptive, Effect, Exclusion, Groups, Jump, Link, Meta, Node, Rule, Target, Transforms, TxName};
+use super::{
+    Disruptive, Effect, Exclusion, Groups, Jump, Link, Meta, Node, Rule, Target, Transforms, TxName,
+};
 use crate::action::{self, Action, Ctl, SetVar};
 use crate::bitset::BitSet;
 use crate::bytes::index;
@@ -73,7 +75,9 @@ impl<'a> RuleCompiler<'a> {
         };
         for node in inherited {
             match &node.action {
-                Action::Disruptive(kind) => rule.disruptive = self.disruptive(kind, draft, node.span),
+                Action::Disruptive(kind) => {
+                    rule.disruptive = self.disruptive(kind, draft, node.span)
+                }
                 Action::Status(status) => rule.status = *status,
                 Action::Log => rule.log = true,
                 Action::NoLog => (rule.log, rule.audit) = (false, false),
@@ -82,7 +86,8 @@ impl<'a> RuleCompiler<'a> {
                 _ => {}
             }
         }
-        rule.links = draft.links.iter().enumerate().map(|(at, link)| self.link(draft, link, at)).collect();
+        rule.links =
+            draft.links.iter().enumerate().map(|(at, link)| self.link(draft, link, at)).collect();
         rule
     }
 
@@ -102,12 +107,19 @@ impl<'a> RuleCompiler<'a> {
     fn meta(&mut self, draft: &Draft) -> Meta {
         let actions = &draft.links[0].actions;
         let text = |pick: fn(&Action) -> Option<&String>| {
-            actions.iter().rev().find_map(|node| pick(&node.action).map(|text| (text.clone(), node.span)))
+            actions
+                .iter()
+                .rev()
+                .find_map(|node| pick(&node.action).map(|text| (text.clone(), node.span)))
         };
-        let message = text(|action| if let Action::Message(text) = action { Some(text) } else { None });
-        let logdata = text(|action| if let Action::LogData(text) = action { Some(text) } else { None });
-        let revision = text(|action| if let Action::Revision(text) = action { Some(text) } else { None });
-        let version = text(|action| if let Action::Version(text) = action { Some(text) } else { None });
+        let message =
+            text(|action| if let Action::Message(text) = action { Some(text) } else { None });
+        let logdata =
+            text(|action| if let Action::LogData(text) = action { Some(text) } else { None });
+        let revision =
+            text(|action| if let Action::Revision(text) = action { Some(text) } else { None });
+        let version =
+            text(|action| if let Action::Version(text) = action { Some(text) } else { None });
         let tags: Arc<[String]> = tags(actions).map(str::to_owned).collect();
         Meta {
             id: draft.id().unwrap_or_default(),
@@ -141,14 +153,18 @@ impl<'a> RuleCompiler<'a> {
             action::Disruptive::Deny => Disruptive::Deny,
             action::Disruptive::Drop => Disruptive::Drop,
             action::Disruptive::Allow(scope) => Disruptive::Allow(*scope),
-            action::Disruptive::Redirect(to) => Disruptive::Redirect(self.template(Some(&(to.clone(), span)))),
+            action::Disruptive::Redirect(to) => {
+                Disruptive::Redirect(self.template(Some(&(to.clone(), span))))
+            }
         }
     }
 
     /// `block` means what the phase's `SecDefaultAction` says, and passes where it says nothing.
     fn default_disruptive(&mut self, draft: &Draft) -> Disruptive {
         let default = draft.defaults.iter().rev().find_map(|node| match &node.action {
-            Action::Disruptive(kind) if !matches!(kind, action::Disruptive::Block) => Some((kind, node.span)),
+            Action::Disruptive(kind) if !matches!(kind, action::Disruptive::Block) => {
+                Some((kind, node.span))
+            }
             _ => None,
         });
         default.map_or(Disruptive::Pass, |(kind, span)| self.disruptive(kind, draft, span))
@@ -160,14 +176,18 @@ impl<'a> RuleCompiler<'a> {
         let list = transform_list(draft.defaults.iter().chain(&link.actions));
         let steps = self.parts.transforms.intern(&list);
         let steps = self.check(link.span, steps).unwrap_or_else(|| vec![Node::ROOT]);
-        let has = |wanted: fn(&Action) -> bool| link.actions.iter().any(|node| wanted(&node.action));
+        let has =
+            |wanted: fn(&Action) -> bool| link.actions.iter().any(|node| wanted(&node.action));
         let mut compiled = Link {
             targets,
             exclusions,
             transforms: steps.last().copied().unwrap_or(Node::ROOT),
             steps,
             operator: self.operator(link),
-            operator_name: link.operator.as_ref().map_or("unconditionalMatch", |operator| operator.name),
+            operator_name: link
+                .operator
+                .as_ref()
+                .map_or("unconditionalMatch", |operator| operator.name),
             negated: link.operator.as_ref().is_some_and(|operator| operator.negated),
             unconditional: link.operator.is_none(),
             capture: has(|action| matches!(action, Action::Capture)),
@@ -235,7 +255,8 @@ impl<'a> RuleCompiler<'a> {
             return *operator;
         }
         let read = self.read;
-        let compiled = Operator::compile(name, argument, &mut self.parts.tx, &|file| read(span, file));
+        let compiled =
+            Operator::compile(name, argument, &mut self.parts.tx, &|file| read(span, file));
         let compiled = self.check(span, compiled).unwrap_or(Operator::Never);
         self.parts.operators.push(compiled);
         let operator = index(self.parts.operators.len() - 1);
@@ -270,7 +291,9 @@ impl<'a> RuleCompiler<'a> {
     fn ctl(&mut self, ctl: &Ctl) -> Result<Option<Effect>, String> {
         Ok(Some(match ctl {
             Ctl::RemoveRules(rules) => Effect::RemoveRules(self.chosen(rules)?),
-            Ctl::RemoveTargets(rules, targets) => Effect::RemoveTargets(self.chosen(rules)?, exclusions(targets)?),
+            Ctl::RemoveTargets(rules, targets) => {
+                Effect::RemoveTargets(self.chosen(rules)?, exclusions(targets)?)
+            }
             Ctl::RequestBodyProcessor(processor) => Effect::RequestBodyProcessor(*processor),
             Ctl::ForceRequestBodyVariable(on) => Effect::ForceRequestBodyVariable(*on),
             Ctl::RequestBodyAccess(on) => Effect::RequestBodyAccess(*on),

@@ -47,7 +47,11 @@ impl Target {
     /// Finds the variables a `TX` pattern takes, once every name is known.
     pub(crate) fn resolve_slots(&mut self, names: &TxNames) {
         if self.variable.kind == Kind::Tx && !matches!(self.matcher, Matcher::Slot(_)) {
-            self.slots = names.iter().filter(|(_, name)| self.matcher.accepts(name.as_bytes())).map(|(slot, _)| slot).collect();
+            self.slots = names
+                .iter()
+                .filter(|(_, name)| self.matcher.accepts(name.as_bytes()))
+                .map(|(slot, _)| slot)
+                .collect();
         }
     }
 }

@@ -45,7 +45,8 @@ impl Transforms {
         if let Some(node) = self.children.get(&(parent, transform)) {
             return Ok(*node);
         }
-        let next = u16::try_from(self.len()).map_err(|_| "more than 65535 transformation lists".to_owned())?;
+        let next = u16::try_from(self.len())
+            .map_err(|_| "more than 65535 transformation lists".to_owned())?;
         self.steps.push((parent, transform));
         self.children.insert((parent, transform), Node(next));
         Ok(Node(next))

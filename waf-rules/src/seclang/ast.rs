@@ -14,7 +14,11 @@ pub(crate) struct Node {
 
 #[derive(Debug)]
 pub(crate) enum Directive {
-    Rule { targets: Vec<Target>, operator: Operator, actions: Vec<ActionNode> },
+    Rule {
+        targets: Vec<Target>,
+        operator: Operator,
+        actions: Vec<ActionNode>,
+    },
     Action(Vec<ActionNode>),
     DefaultAction(Vec<ActionNode>),
     Marker(String),
@@ -22,11 +26,24 @@ pub(crate) enum Directive {
     ComponentSignature,
     Include(Word),
     Remove(RuleSet),
-    UpdateTargets { rules: RuleSet, targets: Vec<Target> },
-    UpdateActions { id: u32, link: u32, actions: Vec<ActionNode> },
-    Setting { name: &'static str, values: Vec<Word> },
+    UpdateTargets {
+        rules: RuleSet,
+        targets: Vec<Target>,
+    },
+    UpdateActions {
+        id: u32,
+        link: u32,
+        actions: Vec<ActionNode>,
+    },
+    Setting {
+        name: &'static str,
+        values: Vec<Word>,
+    },
     /// A directive that other engines need and this one does not: accepted, reported, without effect.
-    Ignored { name: &'static str, why: &'static str },
+    Ignored {
+        name: &'static str,
+        why: &'static str,
+    },
 }
 
 /// Rules chosen by a `Remove` or `Update` directive, or by a `ctl`.

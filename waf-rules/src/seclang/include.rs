@@ -33,7 +33,8 @@ pub(crate) fn read(path: &Path) -> Result<String, String> {
         return Err(format!("file has {size} bytes, bound {FILE_BYTES_MAX}"));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| format!("not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes)
+        .map_err(|error| format!("not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
 }
 
 fn step(prefix: &Path, component: Component<'_>) -> Vec<PathBuf> {

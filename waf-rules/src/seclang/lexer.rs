@@ -156,7 +156,10 @@ impl Lexer<'_> {
 
     fn unterminated(&self, open: usize) -> LexError {
         let span = Span { source: self.source, start: offset(open), end: offset(open + 1) };
-        LexError { span, message: "quote opened here is not closed before the end of the line".to_owned() }
+        LexError {
+            span,
+            message: "quote opened here is not closed before the end of the line".to_owned(),
+        }
     }
 
     /// Length of a backslash with the line end after it; 0 when there is none here.

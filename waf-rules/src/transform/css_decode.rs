@@ -13,14 +13,22 @@ pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) {
             at += 1;
             continue;
         }
-        let digits = input[at + 1..].iter().take(6).take_while(|byte| hex(**byte).is_some()).count();
-        at += 1 + if digits > 0 { code(&input[at + 1..], digits, out) } else { single(&input[at + 1..], out) };
+        let digits =
+            input[at + 1..].iter().take(6).take_while(|byte| hex(**byte).is_some()).count();
+        at += 1 + if digits > 0 {
+            code(&input[at + 1..], digits, out)
+        } else {
+            single(&input[at + 1..], out)
+        };
     }
 }
 
 /// Decodes the digits; returns how many bytes after the backslash were read.
 fn code(rest: &[u8], digits: usize, out: &mut Vec<u8>) -> usize {
-    let value = rest[..digits].iter().filter_map(|byte| hex(*byte)).fold(0_u32, |v, d| v << 4 | u32::from(d));
+    let value = rest[..digits]
+        .iter()
+        .filter_map(|byte| hex(*byte))
+        .fold(0_u32, |v, d| v << 4 | u32::from(d));
     out.push(narrow(value));
     digits + usize::from(rest.get(digits).is_some_and(|byte| is_space(*byte)))
 }

@@ -44,13 +44,16 @@ fn numeric(rest: &[u8], start: usize, radix: u32, out: &mut Vec<u8>) -> Option<u
 fn push_code(code: u32, out: &mut Vec<u8>) {
     match (u8::try_from(code), char::from_u32(code)) {
         (Ok(byte), _) => out.push(byte),
-        (_, Some(character)) => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        (_, Some(character)) => {
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes())
+        }
         _ => out.extend_from_slice("\u{fffd}".as_bytes()),
     }
 }
 
 fn named(rest: &[u8], out: &mut Vec<u8>) -> Option<usize> {
-    let length = rest[1..].iter().take(LONGEST).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let length =
+        rest[1..].iter().take(LONGEST).take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let closed = rest.get(1 + length) == Some(&b';');
     let name = &rest[1..=length];
     let byte = legacy(name).or_else(|| closed.then(|| strict(name)).flatten())?;
@@ -60,7 +63,8 @@ fn named(rest: &[u8], out: &mut Vec<u8>) -> Option<usize> {
 
 /// References that browsers accept without the semicolon, here in any case as ModSecurity does.
 fn legacy(name: &[u8]) -> Option<u8> {
-    const NAMES: [(&[u8], u8); 5] = [(b"quot", b'"'), (b"amp", b'&'), (b"lt", b'<'), (b"gt", b'>'), (b"nbsp", 0xa0)];
+    const NAMES: [(&[u8], u8); 5] =
+        [(b"quot", b'"'), (b"amp", b'&'), (b"lt", b'<'), (b"gt", b'>'), (b"nbsp", 0xa0)];
     NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, byte)| *byte)
 }
 

@@ -45,7 +45,8 @@ fn escape(rest: &[u8]) -> (u8, usize) {
 /// Up to three octal digits at `at`, two when three would pass 255; the byte and the digits read.
 pub(super) fn octal(bytes: &[u8], at: usize) -> (u8, usize) {
     let most = if matches!(bytes.get(at), Some(b'0'..=b'3')) { 3 } else { 2 };
-    let digits = bytes[at..].iter().take(most).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+    let digits =
+        bytes[at..].iter().take(most).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
     let value = bytes[at..at + digits].iter().fold(0_u8, |value, byte| value << 3 | (byte - b'0'));
     (value, digits)
 }

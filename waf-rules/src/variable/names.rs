@@ -1,6 +1,8 @@
 //! The table of variable names.
 
-use super::Kind::{MatchedVar, MatchedVarName, MatchedVars, MatchedVarsNames, Names, Rule, Tx, Values};
+use super::Kind::{
+    MatchedVar, MatchedVarName, MatchedVars, MatchedVarsNames, Names, Rule, Tx, Values,
+};
 use super::{Kind, Store, Variable};
 
 /// The variable of this name, in any case.

@@ -130,6 +130,7 @@ struct Fields<'a> {
     host: Option<&'a [u8]>,
     content_length: Option<u64>,
     chunked: bool,
+    upgrade: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -140,8 +141,12 @@ impl<'a> Fields<'a> {
             return Err(Finding::new(Code::NormaliseHeadTooLarge, text));
         }
         let (name, value) = field(line)?;
-        // Only three names matter here: their lengths tell them apart before their letters do.
+        // Only four names matter here: their lengths tell them apart before their letters do.
         match name.len() {
+            7 if name.eq_ignore_ascii_case(b"upgrade") => {
+                self.upgrade = true;
+                Ok(())
+            }
             4 if name.eq_ignore_ascii_case(b"host") => self.add_host(value),
             14 if name.eq_ignore_ascii_case(b"content-length") => self.add_length(value),
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.add_coding(value),
@@ -180,6 +185,10 @@ impl<'a> Fields<'a> {
     }
 
     fn framing(&self, version: Http1) -> Decision<Framing> {
+        // Whose protocol would the body be in? Proxies disagreed, and smuggled (CVE-2026-2833).
+        if self.upgrade && (self.chunked || self.content_length.is_some_and(|length| length > 0)) {
+            return refuse(Code::NormaliseFraming, "Upgrade with a body");
+        }
         match (self.content_length, self.chunked) {
             (Some(_), true) => {
                 refuse(Code::NormaliseFraming, "Content-Length with Transfer-Encoding")

@@ -47,7 +47,7 @@ pub struct Ticket<'a> {
     clock: Clock,
 }
 
-type Charges = SmallVec<[Charge; 4]>;
+type Charges = SmallVec<[Charge; 2]>;
 
 /// Charges of this process that were counted, to be taken back if the request is refused after all.
 #[derive(Debug, Default)]
@@ -79,9 +79,13 @@ impl LimitSet {
             return Checked::Done(Verdict::default());
         }
         let clock = self.counters.clock(now);
+        if self.shared.is_empty() {
+            let charged = self.counters.local().charge(&charges(&self.local, inputs), clock);
+            return Checked::Done(self.verdict(Some(&charged), &[], clock));
+        }
         let local = self.charge_local(inputs, clock);
-        if self.shared.is_empty() || !local.granted() {
-            return Checked::Done(self.verdict(&local, &[], clock));
+        if !local.granted() {
+            return Checked::Done(self.verdict(local.charged.as_ref(), &[], clock));
         }
         let shared = charges(&self.shared, inputs);
         let Some(store) = self.counters.live_store() else {
@@ -104,7 +108,7 @@ impl LimitSet {
 
     /// The store answered.
     fn settle_with(&self, local: Counted, charged: &Charged, clock: Clock) -> Verdict {
-        let answers: SmallVec<[Answer<'_>; 4]> = self
+        let answers: SmallVec<[Answer<'_>; 2]> = self
             .shared
             .iter()
             .zip(&charged.standings)
@@ -121,7 +125,7 @@ impl LimitSet {
         known: &[Option<Standing>],
         clock: Clock,
     ) -> Verdict {
-        let answers: SmallVec<[Answer<'_>; 4]> = self
+        let answers: SmallVec<[Answer<'_>; 2]> = self
             .shared
             .iter()
             .zip(charges)
@@ -149,7 +153,7 @@ impl LimitSet {
             .any(|limit| limit.on_store_loss == OnStoreLoss::Closed && limit.mode == Mode::Enforce);
         let share = self.counters.charge_share(&counted, refused, clock);
         let mut shares = share.measures.iter().zip(&share.charged.standings);
-        let answers: SmallVec<[Answer<'_>; 4]> = self
+        let answers: SmallVec<[Answer<'_>; 2]> = self
             .shared
             .iter()
             .filter_map(|limit| match limit.on_store_loss {
@@ -173,16 +177,15 @@ impl LimitSet {
         if !granted && let Some(charged) = &local.charged {
             self.counters.local().refund(&local.charges, charged, clock);
         }
-        self.verdict(&local, shared, clock)
+        self.verdict(local.charged.as_ref(), shared, clock)
     }
 
-    fn verdict(&self, local: &Counted, shared: &[Answer<'_>], clock: Clock) -> Verdict {
-        let mut answers: SmallVec<[Answer<'_>; 4]> = local
-            .charged
-            .iter()
-            .flat_map(|charged| self.local.iter().zip(&charged.standings))
-            .map(|(limit, standing)| Answer::counted(limit, limit.measure, *standing))
-            .collect();
+    fn verdict(&self, local: Option<&Charged>, shared: &[Answer<'_>], clock: Clock) -> Verdict {
+        let mut answers: SmallVec<[Answer<'_>; 2]> = SmallVec::new();
+        for (limit, standing) in self.local.iter().zip(local.map_or(&[][..], |all| &all.standings))
+        {
+            answers.push(Answer::counted(limit, limit.measure, *standing));
+        }
         answers.extend_from_slice(shared);
         Verdict::of(&answers, clock)
     }

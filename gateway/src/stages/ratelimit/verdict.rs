@@ -47,6 +47,8 @@ pub(super) struct Answer<'a> {
     decision: LimitDecision,
     /// Nothing was counted for limits that are open or closed.
     count: Option<(Measure, Standing)>,
+    /// Requests that may still pass.
+    remaining: u64,
 }
 
 impl Verdict {
@@ -62,7 +64,7 @@ impl Verdict {
             .filter(|answer| answer.objects() && !answer.binding())
             .map(|answer| refusal(&[*answer], clock))
             .collect();
-        let objecting: SmallVec<[Answer<'_>; 4]> =
+        let objecting: SmallVec<[Answer<'_>; 2]> =
             answers.iter().filter(|answer| answer.objects() && answer.binding()).copied().collect();
         if objecting.is_empty() {
             let near = answers.iter().any(Answer::is_near);
@@ -79,27 +81,37 @@ impl<'a> Answer<'a> {
     pub(super) fn counted(limit: &'a Arc<LimitPlan>, measure: Measure, standing: Standing) -> Self {
         let decision =
             if standing.exceeded { LimitDecision::Exceeded } else { LimitDecision::Allowed };
-        Answer { limit, decision, count: Some((measure, standing)) }
+        Answer::new(limit, decision, measure, standing)
     }
 
     /// Decided by this process's share.
     pub(super) fn share(limit: &'a Arc<LimitPlan>, measure: Measure, standing: Standing) -> Self {
-        Answer { limit, decision: LimitDecision::Fallback, count: Some((measure, standing)) }
+        Answer::new(limit, LimitDecision::Fallback, measure, standing)
     }
 
     pub(super) fn open(limit: &'a Arc<LimitPlan>) -> Self {
-        Answer { limit, decision: LimitDecision::Open, count: None }
+        Answer { limit, decision: LimitDecision::Open, count: None, remaining: 0 }
     }
 
     pub(super) fn closed(limit: &'a Arc<LimitPlan>) -> Self {
-        Answer { limit, decision: LimitDecision::Closed, count: None }
+        Answer { limit, decision: LimitDecision::Closed, count: None, remaining: 0 }
+    }
+
+    fn new(
+        limit: &'a Arc<LimitPlan>,
+        decision: LimitDecision,
+        measure: Measure,
+        standing: Standing,
+    ) -> Self {
+        let remaining = measure.available(standing.spent);
+        Answer { limit, decision, count: Some((measure, standing)), remaining }
     }
 
     fn facts(&self) -> LimitFacts {
         LimitFacts {
             name: Arc::clone(&self.limit.name),
             decision: self.decision,
-            remaining: self.remaining(),
+            remaining: self.remaining,
         }
     }
 
@@ -112,10 +124,6 @@ impl<'a> Answer<'a> {
         self.limit.mode == Mode::Enforce
     }
 
-    fn remaining(&self) -> u64 {
-        self.count.map_or(0, |(measure, standing)| measure.available(standing.spent))
-    }
-
     /// Whole seconds until one more request may pass than now.
     fn wait_s(&self, clock: Clock) -> u64 {
         self.count.map_or(0, |(measure, standing)| {
@@ -125,17 +133,15 @@ impl<'a> Answer<'a> {
 
     /// Clients are not told about limits that only watch.
     fn is_near(&self) -> bool {
-        self.binding()
-            && self.count.is_some_and(|(measure, standing)| {
-                measure.available(standing.spent).saturating_mul(NEAR) < measure.size()
-            })
+        let near = |measure: Measure| self.remaining.saturating_mul(NEAR) < measure.size();
+        self.binding() && self.count.is_some_and(|(measure, _)| near(measure))
     }
 }
 
 /// One finding for all answers, which must object. The store's loss counts only when nothing is exceeded: a client
 /// that has used up its share must not read that the fault is ours.
 fn refusal(answers: &[Answer<'_>], clock: Clock) -> Box<Finding> {
-    let exceeded: SmallVec<[Answer<'_>; 4]> =
+    let exceeded: SmallVec<[Answer<'_>; 2]> =
         answers.iter().filter(|answer| answer.count.is_some()).copied().collect();
     if exceeded.is_empty() {
         return store_lost(answers);
@@ -170,7 +176,7 @@ fn fields(answers: &[Answer<'_>], clock: Clock) -> Vec<(HeaderName, HeaderValue)
     let (mut limits, mut policies) = (String::new(), String::new());
     for answer in answers.iter().filter(|answer| answer.binding() && answer.count.is_some()) {
         let separator = if limits.is_empty() { "" } else { ", " };
-        let (name, remaining) = (&answer.limit.name, answer.remaining());
+        let (name, remaining) = (&answer.limit.name, answer.remaining);
         let _ = write!(limits, "{separator}\"{name}\";r={remaining};t={}", answer.wait_s(clock));
         let _ = write!(policies, "{separator}{}", answer.limit.policy);
     }

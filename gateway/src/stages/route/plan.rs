@@ -1,15 +1,14 @@
 //! What routes match -> one table. Reports every bad pattern, every conflict and every route that cannot win.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
+use super::build::build;
 use super::methods::{MethodNames, MethodSet};
-use super::pattern::{HostPattern, PARAM, PathPattern};
+use super::pattern::{HostPattern, PathPattern};
 use super::section::MatchSection;
-use super::table::{Condition, HostKind, Keys, Leaf, Names, Shape, Slot, Table};
+use super::table::{Condition, HostKind, Table};
 use crate::base::compile::{Compile, Step};
 
 pub(super) const HOST: u16 = 201;
@@ -70,12 +69,12 @@ impl RouteTable {
 }
 
 /// One route's pattern, read.
-struct Rule {
-    index: usize,
-    host: HostPattern,
-    path: PathPattern,
-    methods: MethodSet,
-    conditions: Vec<Condition>,
+pub(super) struct Rule {
+    pub(super) index: usize,
+    pub(super) host: HostPattern,
+    pub(super) path: PathPattern,
+    pub(super) methods: MethodSet,
+    pub(super) conditions: Vec<Condition>,
 }
 
 impl Rule {
@@ -95,7 +94,7 @@ impl Rule {
     }
 
     /// Rank among routes with the same host and path; smaller wins.
-    fn rank(&self) -> (bool, usize) {
+    pub(super) fn rank(&self) -> (bool, usize) {
         (self.methods.is_any(), usize::MAX - self.conditions.len())
     }
 
@@ -108,7 +107,7 @@ impl Rule {
             })
     }
 
-    fn host_kind(&self) -> HostKind {
+    pub(super) fn host_kind(&self) -> HostKind {
         match self.host {
             HostPattern::Exact(_) => HostKind::Exact,
             HostPattern::Wildcard(_) => HostKind::Wildcard,
@@ -266,158 +265,4 @@ fn report_unreachable(group: &[&Rule], routes: &[RouteEntry<'_>], cx: &mut Compi
 
 fn place(index: usize) -> Vec<Step> {
     vec!["routes".into(), index.into(), "match".into()]
-}
-
-/// Two prefixes with one key (about 1 in 10^9 for 100,000 prefixes) get another seed.
-fn build(mut rules: Vec<Rule>) -> Table {
-    rules.sort_by_key(|rule| (rule.path.prefix, rule.rank(), rule.index));
-    (0..)
-        .find_map(|seed| Builder::new(&rules, Keys::new(seed)))
-        .map(Builder::freeze)
-        .unwrap_or_default()
-}
-
-struct Builder<'r> {
-    rules: &'r [Rule],
-    keys: Keys,
-    prefixes: HashMap<u64, Prefix<'r>>,
-}
-
-/// One prefix of some pattern, while the table is built.
-struct Prefix<'r> {
-    host: &'r HostPattern,
-    path: &'r str,
-    literals: bool,
-    param: bool,
-    /// Indexes into the sorted rules.
-    exact: Vec<usize>,
-    wide: Vec<usize>,
-}
-
-impl<'r> Builder<'r> {
-    fn new(rules: &'r [Rule], keys: Keys) -> Option<Builder<'r>> {
-        let mut builder = Builder { rules, keys, prefixes: HashMap::new() };
-        (0..rules.len()).all(|index| builder.add(index).is_some()).then_some(builder)
-    }
-
-    /// `None`: two prefixes have the same key.
-    fn add(&mut self, index: usize) -> Option<()> {
-        let rule = &self.rules[index];
-        let text = rule.path.text.as_str();
-        let mut key = self.keys.host(rule.host_kind(), rule.host.text());
-        self.prefix(key, rule, 0)?;
-        let mut at = 0;
-        for segment in text.split('/').skip(1) {
-            at += 1 + segment.len();
-            let parent = self.prefixes.get_mut(&key)?;
-            key = if segment.as_bytes() == [PARAM] {
-                parent.param = true;
-                self.keys.param(key)
-            } else {
-                parent.literals = true;
-                self.keys.literal(key, segment.as_bytes())
-            };
-            self.prefix(key, rule, at)?;
-        }
-        let last = self.prefixes.get_mut(&key)?;
-        if rule.path.prefix {
-            last.wide.push(index)
-        } else {
-            last.exact.push(index)
-        }
-        Some(())
-    }
-
-    fn prefix(&mut self, key: u64, rule: &'r Rule, bytes: usize) -> Option<()> {
-        let path = &rule.path.text[..bytes];
-        match self.prefixes.entry(key) {
-            Entry::Occupied(known) => {
-                (known.get().host == &rule.host && known.get().path == path).then_some(())
-            }
-            Entry::Vacant(free) => {
-                free.insert(Prefix {
-                    host: &rule.host,
-                    path,
-                    literals: false,
-                    param: false,
-                    exact: Vec::new(),
-                    wide: Vec::new(),
-                });
-                Some(())
-            }
-        }
-    }
-
-    #[allow(clippy::cast_possible_truncation)] // counts of a configuration of at most 32 MiB
-    fn freeze(self) -> Table {
-        let slots = self.prefixes.len() + self.prefixes.len() / 2 + 1;
-        let mut table = Table { keys: self.keys, ..Table::default() };
-        table.slots = vec![Slot::default(); slots];
-        let mut interned = Interned::default();
-        // In order of text, so that tables of one configuration are alike and neighbours lie together.
-        let mut prefixes: Vec<_> = self.prefixes.into_iter().collect();
-        prefixes.sort_unstable_by_key(|(_, prefix)| (prefix.host.text(), prefix.path));
-        for (key, prefix) in prefixes {
-            let first = table.leaves.len() as u32;
-            for index in prefix.exact.iter().chain(&prefix.wide) {
-                push_leaf(&mut table, &self.rules[*index], &mut interned);
-            }
-            let shape =
-                Shape::new(prefix.literals, prefix.param, prefix.exact.len(), prefix.wide.len());
-            place_slot(&mut table.slots, Slot { key, first, shape });
-        }
-        table.names = interned.lists;
-        table.leaves.shrink_to_fit();
-        table.conditions.shrink_to_fit();
-        table.texts.shrink_to_fit();
-        table
-    }
-}
-
-fn place_slot(slots: &mut [Slot], slot: Slot) {
-    let mut index = Table::home(slot.key, slots.len());
-    while slots[index].key != 0 {
-        index = (index + 1) % slots.len();
-    }
-    slots[index] = slot;
-}
-
-#[allow(clippy::cast_possible_truncation)] // hosts 253 bytes, paths 8 KiB, texts and counts below 4 GiB
-fn push_leaf(table: &mut Table, rule: &Rule, interned: &mut Interned) {
-    let leaf = Leaf {
-        route: rule.index as u32,
-        methods: rule.methods,
-        conditions: table.conditions.len() as u32,
-        condition_count: rule.conditions.len() as u16,
-        text: table.texts.len() as u32,
-        path_bytes: rule.path.text.len() as u16,
-        host_bytes: rule.host.text().len() as u8,
-        host: rule.host_kind(),
-        prefix: rule.path.prefix,
-        names: interned.list(&rule.path.params),
-    };
-    table.leaves.push(leaf);
-    table.conditions.extend(rule.conditions.iter().cloned());
-    table.texts.push_str(rule.host.text());
-    table.texts.push_str(&rule.path.text);
-}
-
-/// Parameter names, each list once.
-#[derive(Default)]
-struct Interned {
-    known: HashMap<Vec<String>, u32>,
-    lists: Vec<Names>,
-}
-
-impl Interned {
-    #[allow(clippy::cast_possible_truncation)] // fewer lists than routes
-    fn list(&mut self, names: &[String]) -> u32 {
-        if let Some(index) = self.known.get(names) {
-            return *index;
-        }
-        let index = self.lists.len() as u32;
-        self.lists.push(names.iter().map(|name| Arc::from(name.as_str())).collect());
-        self.known.insert(names.to_vec(), index);
-        index
-    }
 }

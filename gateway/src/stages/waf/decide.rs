@@ -42,9 +42,14 @@ impl Inspection {
         request_line(&mut transaction, request);
         fields(&mut transaction, request);
         let verdict = transaction.head();
-        let mut inspection =
-            Inspection { plan: plan.clone(), transaction, inspected: Inspected::Whole, ended: false };
-        let decision = inspection.judge(verdict).and_then(|()| inspection.readable(request.headers));
+        let mut inspection = Inspection {
+            plan: plan.clone(),
+            transaction,
+            inspected: Inspected::Whole,
+            ended: false,
+        };
+        let decision =
+            inspection.judge(verdict).and_then(|()| inspection.readable(request.headers));
         (inspection, decision)
     }
 
@@ -73,6 +78,11 @@ impl Inspection {
         }
         let verdict = self.transaction.body();
         self.judge(verdict)
+    }
+
+    /// What matched so far.
+    pub fn matches(&self) -> Vec<RuleMatch> {
+        self.transaction.matches().iter().map(rule_match).collect()
     }
 
     pub fn mode(&self) -> Mode {
@@ -109,8 +119,11 @@ impl Inspection {
             .iter()
             .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
         if self.plan.inspect > 0 && coded {
-            return Err(Finding::new(Code::WafBodyUnreadable, "Content-Encoding of an inspected body")
-                .detail("this route takes request bodies without Content-Encoding only"));
+            return Err(Finding::new(
+                Code::WafBodyUnreadable,
+                "Content-Encoding of an inspected body",
+            )
+            .detail("this route takes request bodies without Content-Encoding only"));
         }
         Ok(())
     }

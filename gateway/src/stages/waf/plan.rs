@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use waf_rules::{Bounds, EngineMode, Exclusion, Profile, ProfileError, ProfileOptions, RuleSelector, Ruleset};
+use waf_rules::{
+    Bounds, EngineMode, Exclusion, Profile, ProfileError, ProfileOptions, RuleSelector, Ruleset,
+};
 
 use super::section::{ExceptSection, OverBound, WafChange, WafSection, WafUse};
 use crate::base::bounds;
@@ -54,14 +56,22 @@ struct Base {
 
 impl Profiles {
     /// Compiles `waf`; every problem of the rule files is reported at the profile that names them.
-    pub fn compile(sections: &BTreeMap<String, WafSection>, today: Day, cx: &mut Compile) -> Profiles {
+    pub fn compile(
+        sections: &BTreeMap<String, WafSection>,
+        today: Day,
+        cx: &mut Compile,
+    ) -> Profiles {
         let mut rulesets: HashMap<&[String], Option<Ruleset>> = HashMap::new();
         let mut named = BTreeMap::new();
         cx.within("waf", |cx| {
             for (name, section) in sections {
                 let base = cx.within(name.clone(), |cx| {
                     if name == OFF {
-                        cx.error(number::CONTRADICTION, "`off` is the profile that inspects nothing").at_key();
+                        cx.error(
+                            number::CONTRADICTION,
+                            "`off` is the profile that inspects nothing",
+                        )
+                        .at_key();
                     }
                     check(section, cx);
                     let ruleset = rulesets
@@ -76,7 +86,12 @@ impl Profiles {
     }
 
     /// What a route runs; `None`: nothing, or there were problems. The current place is the route's `waf`.
-    pub fn for_route(&self, wanted: Option<&WafUse>, default: Option<&str>, cx: &mut Compile) -> Option<Arc<Plan>> {
+    pub fn for_route(
+        &self,
+        wanted: Option<&WafUse>,
+        default: Option<&str>,
+        cx: &mut Compile,
+    ) -> Option<Arc<Plan>> {
         let none = WafChange::default();
         let (name, change, place) = match wanted {
             None => (default?, &none, None),
@@ -85,7 +100,10 @@ impl Profiles {
                 Some(name) => (name, change, Some("profile")),
                 None if change.mode == Some(Mode::Off) => return None,
                 None => {
-                    cx.error(number::UNKNOWN_PROFILE, "no profile is named, and `defaults.waf` names none");
+                    cx.error(
+                        number::UNKNOWN_PROFILE,
+                        "no profile is named, and `defaults.waf` names none",
+                    );
                     return None;
                 }
             },
@@ -97,7 +115,9 @@ impl Profiles {
             // What is wrong with the defaults is reported once, at the defaults.
             match place {
                 Some("") => self.unknown(name, cx),
-                Some(step) if change.profile.is_some() => cx.within(step, |cx| self.unknown(name, cx)),
+                Some(step) if change.profile.is_some() => {
+                    cx.within(step, |cx| self.unknown(name, cx))
+                }
                 _ => {}
             }
             return None;
@@ -169,7 +189,11 @@ impl Profiles {
     }
 
     /// Exceptions in force, and the index of each in the configuration.
-    fn exclusions(&self, except: &[ExceptSection], cx: &mut Compile) -> (Vec<Exclusion>, Vec<usize>) {
+    fn exclusions(
+        &self,
+        except: &[ExceptSection],
+        cx: &mut Compile,
+    ) -> (Vec<Exclusion>, Vec<usize>) {
         let mut exclusions = Vec::new();
         let mut places = Vec::new();
         for (index, section) in except.iter().enumerate() {
@@ -178,10 +202,11 @@ impl Profiles {
             if in_force {
                 let ids = section.rules.iter().copied().map(RuleSelector::Id);
                 let tags = section.tags.iter().cloned().map(RuleSelector::Tag);
-                let target = section.field.as_deref().map(|field| match field.strip_prefix("arg.") {
-                    Some(argument) => format!("ARGS:{argument}"),
-                    None => field.to_owned(),
-                });
+                let target =
+                    section.field.as_deref().map(|field| match field.strip_prefix("arg.") {
+                        Some(argument) => format!("ARGS:{argument}"),
+                        None => field.to_owned(),
+                    });
                 exclusions.push(Exclusion { rules: ids.chain(tags).collect(), target });
                 places.push(index);
             }
@@ -195,7 +220,9 @@ impl Profiles {
             cx.error(number::VALUE, "exception names neither rules nor tags");
         }
         if section.why.trim().is_empty() {
-            cx.within("why", |cx| _ = cx.error(number::VALUE, "the reason of an exception is empty"));
+            cx.within("why", |cx| {
+                _ = cx.error(number::VALUE, "the reason of an exception is empty")
+            });
         }
         let Some(text) = &section.expires else { return true };
         cx.within("expires", |cx| match Day::parse(text) {
@@ -204,12 +231,18 @@ impl Profiles {
                 false
             }
             Some(day) if day <= self.today => {
-                cx.warning(number::EXPIRED, format!("exception expired on {text} and no longer holds"));
+                cx.warning(
+                    number::EXPIRED,
+                    format!("exception expired on {text} and no longer holds"),
+                );
                 false
             }
             Some(day) if day.0 - self.today.0 <= WARN_DAYS => {
                 let days = day.0 - self.today.0;
-                cx.warning(number::EXPIRING, format!("exception expires in {days} days, on {text}"));
+                cx.warning(
+                    number::EXPIRING,
+                    format!("exception expires in {days} days, on {text}"),
+                );
                 true
             }
             Some(_) => true,
@@ -228,10 +261,13 @@ fn check(section: &WafSection, cx: &mut Compile) {
         cx.within("detection_paranoia", |cx| _ = cx.error(number::RANGE, text));
     }
     if section.threshold == Some(0) {
-        cx.within("threshold", |cx| _ = cx.error(number::VALUE, "threshold 0 would refuse every request"));
+        cx.within("threshold", |cx| {
+            _ = cx.error(number::VALUE, "threshold 0 would refuse every request")
+        });
     }
     if section.body.inspect.0 > bounds::INSPECT_BYTES {
-        let text = format!("inspect {}, bound {} bytes", section.body.inspect, bounds::INSPECT_BYTES);
+        let text =
+            format!("inspect {}, bound {} bytes", section.body.inspect, bounds::INSPECT_BYTES);
         cx.within("body", |cx| cx.within("inspect", |cx| _ = cx.error(number::VALUE, text)));
     }
 }
@@ -255,7 +291,9 @@ fn load(rules: &[String], cx: &mut Compile) -> Option<Ruleset> {
 }
 
 fn report(error: &ProfileError, places: &[usize], cx: &mut Compile) {
-    let (ProfileError::UnknownRule { exclusion, .. } | ProfileError::Target { exclusion, .. }) = error else {
+    let (ProfileError::UnknownRule { exclusion, .. } | ProfileError::Target { exclusion, .. }) =
+        error
+    else {
         cx.within("paranoia", |cx| _ = cx.error(number::RANGE, error.to_string()));
         return;
     };
@@ -278,7 +316,8 @@ impl Day {
     pub fn parse(text: &str) -> Option<Day> {
         let bytes = text.as_bytes();
         let shape = bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-';
-        let digits = bytes.iter().enumerate().all(|(at, byte)| at == 4 || at == 7 || byte.is_ascii_digit());
+        let digits =
+            bytes.iter().enumerate().all(|(at, byte)| at == 4 || at == 7 || byte.is_ascii_digit());
         if !shape || !digits {
             return None;
         }

@@ -139,11 +139,11 @@ impl Measure {
         }
     }
 
-    /// Steady time at which a cell that has spent so much says nothing any more.
-    pub fn idle_at(&self, spent: u64, clock: Clock) -> u64 {
+    /// Steady time at which a cell that was made now says nothing any more.
+    pub fn idle_at(&self, cell: Cell, clock: Clock) -> u64 {
         match self {
-            _ if spent == 0 => clock.steady_us,
-            Measure::Rate(gcra) => clock.steady_us + spent.div_ceil(gcra.scale),
+            Measure::Rate(_) => cell.at + u64::from(cell.part > 0),
+            Measure::Quota(_) if cell.part == 0 => clock.steady_us,
             Measure::Quota(quota) => clock.steady_us + window_rest(quota.window, clock.unix_us),
         }
     }

@@ -53,7 +53,7 @@ pub struct Counters {
 pub struct SharedOut {
     pub charged: Charged,
     /// The share of each charge.
-    pub measures: SmallVec<[Measure; 4]>,
+    pub measures: SmallVec<[Measure; 2]>,
 }
 
 impl Default for Counters {
@@ -119,7 +119,7 @@ impl Counters {
         self.shares.fetch_add(1, Ordering::Relaxed);
         let store = self.store.load();
         let gateways = store.as_ref().map_or(1, |store| store.gateways());
-        let shares: SmallVec<[Charge; 4]> = charges
+        let shares: SmallVec<[Charge; 2]> = charges
             .iter()
             .map(|whole| Charge {
                 subject: whole.subject ^ SHARE,

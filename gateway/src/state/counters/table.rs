@@ -3,8 +3,8 @@
 //! Rows stand in sets of 16, as in a processor's cache; a subject has one set, found by a hash whose seed is drawn per
 //! process, so that nobody can aim at another's set. Only idle rows are given away: a subject that was refused stays
 //! refused. A subject that finds its set full of rows in use is counted in a spare bucket that the shard keeps for the
-//! limit: it is neither admitted for free nor refused for ever. Rows are reserved as zeroed memory, which the system
-//! hands out page by page, so that an idle table costs next to nothing.
+//! limit: it is neither admitted for free nor refused for ever. A shard's rows are reserved when it is first used, so that
+//! an idle table costs nothing.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -43,7 +43,7 @@ pub struct Standing {
 pub struct Charged {
     /// No binding charge was exceeded; otherwise nothing was counted at all.
     pub granted: bool,
-    pub standings: SmallVec<[Standing; 4]>,
+    pub standings: SmallVec<[Standing; 2]>,
 }
 
 /// Most limits of one request in one stage.
@@ -72,7 +72,9 @@ pub struct Table {
 
 #[derive(Debug)]
 struct Shard {
+    /// Empty until the first use, `size` rows from then on.
     rows: Vec<Row>,
+    size: usize,
     /// Spare buckets by limit: as many as the configuration has limits.
     spare: HashMap<Subject, Row>,
     /// Largest time seen: a caller that read the clock early must not set others back.
@@ -90,7 +92,7 @@ impl Table {
     /// A table of at least `rows` rows.
     pub fn new(rows: usize) -> Table {
         let rows = rows.div_ceil(SHARDS * WAYS).next_power_of_two() * WAYS;
-        let shard = || Shard { rows: vec![[0; 6]; rows], spare: HashMap::new(), latest_us: 0 };
+        let shard = || Shard { rows: Vec::new(), size: rows, spare: HashMap::new(), latest_us: 0 };
         let shards = std::iter::repeat_with(|| Mutex::new(shard())).take(SHARDS).collect();
         Table { shards, hasher: RandomState::default() }
     }
@@ -156,7 +158,7 @@ impl Table {
 
     /// Subjects it can count at the same time.
     pub fn rows(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().rows.len()).sum()
+        self.shards.iter().map(|shard| shard.lock().size).sum()
     }
 
     /// Memory it has reserved, bytes.
@@ -169,13 +171,13 @@ impl Table {
     }
 
     fn charge_many(&self, charges: &[Charge], clock: Clock) -> Charged {
-        let places: SmallVec<[Place; 4]> =
+        let places: SmallVec<[Place; 2]> =
             charges.iter().map(|charge| self.place(charge.subject)).collect();
         // Locked in ascending order: two requests never wait for each other.
-        let mut order: SmallVec<[usize; 4]> = places.iter().map(|place| place.shard).collect();
+        let mut order: SmallVec<[usize; 2]> = places.iter().map(|place| place.shard).collect();
         order.sort_unstable();
         order.dedup();
-        let mut held: SmallVec<[MutexGuard<'_, Shard>; 4]> =
+        let mut held: SmallVec<[MutexGuard<'_, Shard>; 2]> =
             order.iter().map(|shard| self.shards[*shard].lock()).collect();
         let at = |place: &Place| order.binary_search(&place.shard).unwrap_or(0);
 
@@ -230,17 +232,20 @@ fn charge_one(shard: &mut Shard, set: usize, charge: &Charge, clock: Clock) -> C
 impl Shard {
     fn set(&self, set: usize) -> &[Row] {
         let first = self.first(set);
-        &self.rows[first..first + WAYS]
+        self.rows.get(first..first + WAYS).unwrap_or_default()
     }
 
     fn set_mut(&mut self, set: usize) -> &mut [Row] {
+        if self.rows.is_empty() {
+            self.rows = vec![[0; 6]; self.size];
+        }
         let first = self.first(set);
         &mut self.rows[first..first + WAYS]
     }
 
     fn first(&self, set: usize) -> usize {
         // The number of sets is a power of two.
-        (set & (self.rows.len() / WAYS - 1)) * WAYS
+        (set & (self.size / WAYS - 1)) * WAYS
     }
 
     fn advance(&mut self, clock: Clock) -> Clock {
@@ -253,9 +258,11 @@ impl Shard {
             Some(row) if holds(row, charge.subject) => {
                 let spent = charge.measure.spent(cell_of(row), clock);
                 // A lowered limit: what is written from now on is within its bucket.
-                if row[IDLE_AT] > charge.measure.idle_at(charge.measure.cap(), clock) {
-                    let subject = charge.subject;
-                    *row = self::row(subject, &charge.measure, spent, clock);
+                if spent == charge.measure.cap() {
+                    let within = self::row(charge.subject, &charge.measure, spent, clock);
+                    if row[IDLE_AT] > within[IDLE_AT] {
+                        *row = within;
+                    }
                 }
                 spent
             }
@@ -305,5 +312,5 @@ fn cell_of(row: &Row) -> Cell {
 fn row(subject: Subject, measure: &Measure, spent: u64, clock: Clock) -> Row {
     let (high, low) = halves(subject);
     let cell = measure.cell(spent, clock);
-    [high, low, cell.at, cell.part, measure.idle_at(spent, clock), clock.steady_us]
+    [high, low, cell.at, cell.part, measure.idle_at(cell, clock), clock.steady_us]
 }

@@ -37,6 +37,16 @@ impl HttpFetch {
     }
 }
 
+/// No network: offline commands read configurations, they do not fetch for them.
+pub struct NoFetch;
+
+#[async_trait]
+impl Fetch for NoFetch {
+    async fn get(&self, _: &Url, _: bool) -> Result<Vec<u8>, String> {
+        Err("nothing is fetched offline".into())
+    }
+}
+
 fn client() -> reqwest::ClientBuilder {
     Client::builder()
         .redirect(Policy::none())

@@ -208,6 +208,7 @@ impl Flight {
     }
 
     fn failed(&mut self, name: &str, error: String, now: Now) {
+        let error = bounded(&error);
         if self.error.as_ref() != Some(&error) {
             log::warn!("keys of issuer `{name}` could not be loaded: {error}");
         }
@@ -262,6 +263,12 @@ pub(super) fn load_file(path: &Path) -> Result<Admitted, String> {
         return Err(named(&format!("larger than {bound} bytes")));
     }
     admit::read(&body).map_err(|error| named(&error))
+}
+
+/// Errors may quote the issuer's document: one line, at most [`bounds::EVIDENCE_BYTES`] characters.
+fn bounded(error: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    error.chars().take(bounds::EVIDENCE_BYTES).map(plain).collect()
 }
 
 fn at(url: &Url, error: &str) -> String {

@@ -83,6 +83,12 @@ metrics! {
         "Records of the process log that its rate bound or a stalled stderr held back.";
     Connections = "yett_connections", Gauge, Asked, ["listener"],
         "Open client connections.";
+    ConnectionsRefused = "yett_connections_refused_total", Counter, Asked, ["listener"],
+        "Connections closed at once: the listener's or the client's bound was reached.";
+    HandshakesFailed = "yett_tls_handshakes_failed_total", Counter, Asked, ["listener"],
+        "TLS handshakes that failed or took too long.";
+    CertificateExpiry = "yett_certificate_expiry_timestamp_seconds", Gauge, Asked, ["listener"],
+        "End of validity of the listener's certificate that ends first, Unix seconds.";
     StoreUp = "yett_store_up", Gauge, Asked, [],
         "1 when the shared store answers, 0 when limits fall back. Absent without a store.";
     IssuerKeys = "yett_issuer_keys", Gauge, Asked, ["issuer"],

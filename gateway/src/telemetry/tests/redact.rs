@@ -132,6 +132,35 @@ fn credentials_in_prose_and_paths_are_taken_out() {
     assert_eq!(prose("exp: 12, now: 14"), "exp: 12, now: 14");
 }
 
+/// Texts made to be slow: each must take time in proportion to its length.
+#[test]
+fn hostile_texts_are_read_in_linear_time() {
+    let time = |unit: &str, bytes: usize| {
+        let hostile = unit.repeat(bytes / unit.len());
+        let start = std::time::Instant::now();
+        let shown = query(&hostile).len() + prose(&hostile).len() + path(&hostile).len();
+        assert!(shown > 0);
+        start.elapsed()
+    };
+    for unit in [
+        ":",
+        "=",
+        "a:",
+        "pin:",
+        "pin=&",
+        "eyJ",
+        "bearer ",
+        "%25",
+        "-----BEGIN PRIVATE KEY",
+        "\"'",
+        "k\u{7f}=",
+    ] {
+        let small = time(unit, 4096).max(std::time::Duration::from_millis(1));
+        // Sixteen times the text; quadratic work would be 256 times the time.
+        assert!(time(unit, 16 * 4096) < 100 * small, "{unit}");
+    }
+}
+
 #[test]
 fn what_a_rule_found_at_a_secret_place_is_taken_out() {
     assert_eq!(at("ARGS:password", "' or 1=1"), REDACTED);

@@ -220,6 +220,26 @@ fn a_reader_that_left_is_counted() {
     until(&telemetry, || has_write_errors(&telemetry));
 }
 
+#[test]
+fn lines_that_a_stalled_target_did_not_take_go_to_the_next_one_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("access.log");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let telemetry =
+        to_file(format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&writer)).as_ref(), 100);
+    (0..1000).for_each(|_| telemetry.record(full()));
+    until(&telemetry, || telemetry.feed().recent(1).iter().any(|last| last.sequence == 1000));
+    let target = Target::File(path.clone());
+    telemetry.configure(AccessLog { target, allowed_percent: 100 }).unwrap();
+    assert!(telemetry.flush(PATIENCE));
+    drop((telemetry, writer));
+    let piped = std::io::read_to_string(reader).unwrap();
+    let whole = piped.lines().filter(|line| line.ends_with('}')).count();
+    let cut = usize::from(!piped.ends_with('\n'));
+    assert!(whole > 10);
+    assert_eq!(whole + cut + lines(&path).len(), 1000);
+}
+
 fn has_write_errors(telemetry: &Telemetry) -> bool {
     !telemetry.scrape().unwrap().contains("yett_access_log_errors_total 0\n")
 }

@@ -10,7 +10,9 @@ const BOUNDARY_BYTES_MAX: usize = 70;
 /// Takes the boundary out of a content type; there must be exactly one.
 pub(super) fn parse(content_type: &[u8], flags: &mut Flags) -> Result<Vec<u8>, BodyError> {
     let mut found = parameters(content_type).filter_map(boundary_parameter);
-    let Some((blanks, value)) = found.next() else { return malformed("content type has no boundary") };
+    let Some((blanks, value)) = found.next() else {
+        return malformed("content type has no boundary");
+    };
     if found.next().is_some() {
         return malformed("content type has more than one boundary");
     }
@@ -33,14 +35,17 @@ fn boundary_parameter(parameter: &[u8]) -> Option<(bool, &[u8])> {
     let equals = memchr::memchr(b'=', parameter)?;
     let (name, value) = (parameter[..equals].trim_ascii_start(), &parameter[equals + 1..]);
     let is_it = name.trim_ascii_end().eq_ignore_ascii_case(b"boundary");
-    let blanks = name.last().is_some_and(|byte| is_space(*byte)) || value.first().is_some_and(|byte| is_space(*byte));
+    let blanks = name.last().is_some_and(|byte| is_space(*byte))
+        || value.first().is_some_and(|byte| is_space(*byte));
     is_it.then(|| (blanks, value.trim_ascii_start()))
 }
 
 fn value_of(value: &[u8], flags: &mut Flags) -> Result<Vec<u8>, BodyError> {
     if let Some(quoted) = value.strip_prefix(b"\"") {
         flags.boundary_quoted = true;
-        let Some(end) = memchr::memchr(b'"', quoted) else { return malformed("boundary quote is not closed") };
+        let Some(end) = memchr::memchr(b'"', quoted) else {
+            return malformed("boundary quote is not closed");
+        };
         return Ok(quoted[..end].to_vec());
     }
     let end = value.iter().position(|byte| matches!(byte, b';' | b',')).unwrap_or(value.len());
@@ -55,8 +60,13 @@ fn check(boundary: Vec<u8>) -> Result<Vec<u8>, BodyError> {
         let length = boundary.len();
         return malformed(&format!("boundary has {length} bytes, bound 1 to {BOUNDARY_BYTES_MAX}"));
     }
-    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? *#!$%&^`{|}~".contains(byte);
-    if boundary.iter().all(fits) { Ok(boundary) } else { malformed("boundary holds an invalid character") }
+    let fits =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? *#!$%&^`{|}~".contains(byte);
+    if boundary.iter().all(fits) {
+        Ok(boundary)
+    } else {
+        malformed("boundary holds an invalid character")
+    }
 }
 
 fn malformed<T>(reason: &str) -> Result<T, BodyError> {

@@ -15,7 +15,8 @@ pub(crate) fn parse<'a>(
     sink: &mut dyn FnMut(Part<'a>) -> ControlFlow<()>,
 ) -> Result<(), BodyError> {
     let boundary = boundary::parse(content_type, flags)?;
-    let mut reader = Reader { body, at: 0, boundary: &boundary, flags, bounds, parts: 0, files: 0, sink };
+    let mut reader =
+        Reader { body, at: 0, boundary: &boundary, flags, bounds, parts: 0, files: 0, sink };
     let mut more = reader.preamble()?;
     while more {
         more = reader.part()?;
@@ -61,7 +62,10 @@ impl<'a> Reader<'a, '_> {
     fn part(&mut self) -> Result<bool, BodyError> {
         self.parts += 1;
         if self.parts > self.bounds.parts {
-            return Err(BodyError::malformed(format!("multipart: more than {} parts", self.bounds.parts)));
+            return Err(BodyError::malformed(format!(
+                "multipart: more than {} parts",
+                self.bounds.parts
+            )));
         }
         let headers = self.headers()?;
         let disposition = self.disposition(&headers);
@@ -73,10 +77,16 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn hand_on(&mut self, headers: Vec<Vec<u8>>, found: Disposition, content: &'a [u8]) -> Result<(), BodyError> {
+    fn hand_on(
+        &mut self,
+        headers: Vec<Vec<u8>>,
+        found: Disposition,
+        content: &'a [u8],
+    ) -> Result<(), BodyError> {
         if found.filename.is_some() {
             self.files += 1;
-            self.flags.file_limit_exceeded |= self.bounds.files.is_some_and(|bound| self.files > bound);
+            self.flags.file_limit_exceeded |=
+                self.bounds.files.is_some_and(|bound| self.files > bound);
         }
         let name = found.name.unwrap_or_default();
         go_on((self.sink)(Part { name, filename: found.filename, headers, content }))
@@ -128,7 +138,10 @@ impl<'a> Reader<'a, '_> {
                 kind => {
                     let content = &self.body[start..end];
                     let content = content.strip_suffix(b"\n").unwrap_or(content);
-                    return (content.strip_suffix(b"\r").unwrap_or(content), Some(kind == Line::Last));
+                    return (
+                        content.strip_suffix(b"\r").unwrap_or(content),
+                        Some(kind == Line::Last),
+                    );
                 }
             }
         }
@@ -157,7 +170,9 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn classify(&mut self, line: &[u8]) -> Line {
-        let Some(after) = line.strip_prefix(b"--").and_then(|rest| rest.strip_prefix(self.boundary)) else {
+        let Some(after) =
+            line.strip_prefix(b"--").and_then(|rest| rest.strip_prefix(self.boundary))
+        else {
             return Line::Text;
         };
         let kind = match after.trim_ascii_end() {

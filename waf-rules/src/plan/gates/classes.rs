@@ -1,6 +1,6 @@
 //! Byte classes of which every match of a pattern holds a byte: the rarest few.
 
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, ClassBytes, Hir, HirKind};
 
 use crate::bytes::ByteSet;
 
@@ -18,7 +18,9 @@ pub(super) fn required(hir: &Hir, most: usize) -> Vec<ByteSet> {
 fn of(hir: &Hir) -> Vec<ByteSet> {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Vec::new(),
-        HirKind::Literal(literal) => rarest(literal.0.iter().map(|byte| ByteSet::of(&[*byte])).collect()),
+        HirKind::Literal(literal) => {
+            rarest(literal.0.iter().map(|byte| ByteSet::of(&[*byte])).collect())
+        }
         HirKind::Class(class) => of_class(class),
         HirKind::Repetition(repetition) if repetition.min == 0 => Vec::new(),
         HirKind::Repetition(repetition) => of(&repetition.sub),
@@ -28,9 +30,19 @@ fn of(hir: &Hir) -> Vec<ByteSet> {
     }
 }
 
+/// Even without Unicode the parser keeps classes of ASCII alone as classes of characters.
+pub(super) fn bytes_of(class: &Class) -> Option<ClassBytes> {
+    match class {
+        Class::Bytes(class) => Some(class.clone()),
+        Class::Unicode(class) => class.to_byte_class(),
+    }
+}
+
 fn of_class(class: &Class) -> Vec<ByteSet> {
-    let Class::Bytes(class) = class else { return Vec::new() };
-    let set = class.iter().fold(ByteSet::EMPTY, |set, range| set.union(ByteSet::range(range.start(), range.end())));
+    let Some(class) = bytes_of(class) else { return Vec::new() };
+    let set = class
+        .iter()
+        .fold(ByteSet::EMPTY, |set, range| set.union(ByteSet::range(range.start(), range.end())));
     if set == ByteSet::EMPTY { Vec::new() } else { vec![set] }
 }
 
@@ -41,7 +53,9 @@ fn alternation(branches: &[Vec<ByteSet>]) -> Vec<ByteSet> {
     }
     let most = branches.iter().map(Vec::len).max().unwrap_or(0);
     let nth = |n: usize| {
-        branches.iter().fold(ByteSet::EMPTY, |set, branch| set.union(branch[n.min(branch.len() - 1)]))
+        branches
+            .iter()
+            .fold(ByteSet::EMPTY, |set, branch| set.union(branch[n.min(branch.len() - 1)]))
     };
     rarest((0..most).map(nth).collect())
 }

@@ -13,6 +13,7 @@ mod tests;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex_syntax::hir::Hir;
+use smallvec::SmallVec;
 
 use crate::bytes::{ByteSet, index};
 use crate::operator::Operator;
@@ -33,16 +34,17 @@ pub(crate) struct Gates {
     owners: Vec<Vec<u32>>,
     /// Operators that need no text.
     textless: Vec<u64>,
-    classes: [ClassTable; CLASSES],
+    classes: ClassTable,
     /// For each length, the operators that a value of this length can satisfy.
     lengths: Vec<Vec<u64>>,
 }
 
-/// For every byte value, the operators whose class holds it.
+/// For every byte value, the operators whose first, second, third class holds it: three rows side by
+/// side, so that one pass over the bytes present answers for all.
 #[derive(Debug, Default)]
 struct ClassTable {
     by_byte: Vec<u64>,
-    /// Operators without a class.
+    /// Operators without a first, second, third class.
     free: Vec<u64>,
 }
 
@@ -62,13 +64,17 @@ impl Gates {
         let needs: Vec<Needs> = operators.iter().map(Needs::of).collect();
         let (texts, owners) = texts(&needs);
         let mut textless = vec![0; words];
-        needs.iter().enumerate().filter(|(_, needs)| needs.text().is_none()).for_each(|(at, _)| set(&mut textless, at));
+        needs
+            .iter()
+            .enumerate()
+            .filter(|(_, needs)| needs.text().is_none())
+            .for_each(|(at, _)| set(&mut textless, at));
         Self {
             words,
             automaton: automaton(&texts),
             owners,
             textless,
-            classes: std::array::from_fn(|number| ClassTable::new(&needs, number, words)),
+            classes: ClassTable::new(&needs, words),
             lengths: lengths(&needs, words),
         }
     }
@@ -85,41 +91,44 @@ impl Gates {
             && let Some(automaton) = &self.automaton
         {
             for found in automaton.find_overlapping_iter(value) {
-                self.owners[found.pattern().as_usize()].iter().for_each(|operator| set(row, *operator as usize));
+                self.owners[found.pattern().as_usize()]
+                    .iter()
+                    .for_each(|operator| set(row, *operator as usize));
             }
         }
         and(row, &self.lengths[value.len().min(LENGTHS - 1)]);
-        for table in &self.classes {
-            table.restrict(present, row);
-        }
+        self.classes.restrict(present, row);
     }
 }
 
 impl ClassTable {
-    fn new(needs: &[Needs], number: usize, words: usize) -> Self {
-        let mut table = Self { by_byte: vec![0; 256 * words], free: vec![0; words] };
+    fn new(needs: &[Needs], words: usize) -> Self {
+        let width = CLASSES * words;
+        let mut table = Self { by_byte: vec![0; 256 * width], free: vec![0; width] };
         for (operator, needs) in needs.iter().enumerate() {
-            match needs.classes.get(number) {
-                Some(class) => class.iter().for_each(|byte| {
-                    let start = usize::from(byte) * words;
-                    set(&mut table.by_byte[start..start + words], operator);
-                }),
-                None => set(&mut table.free, operator),
+            for number in 0..CLASSES {
+                let at = number * words * 64 + operator;
+                match needs.classes.get(number) {
+                    Some(class) => {
+                        class.iter().for_each(|byte| {
+                            set(&mut table.by_byte[usize::from(byte) * width..], at)
+                        });
+                    }
+                    None => set(&mut table.free, at),
+                }
             }
         }
         table
     }
 
-    /// Keeps the operators whose class is present.
+    /// Keeps the operators whose classes are all present.
     fn restrict(&self, present: &ByteSet, row: &mut [u64]) {
-        let words = row.len();
-        for (word, kept) in row.iter_mut().enumerate().filter(|(_, kept)| **kept != 0) {
-            let mut allowed = self.free[word];
-            for byte in present.iter() {
-                allowed |= self.by_byte[usize::from(byte) * words + word];
-            }
-            *kept &= allowed;
+        let mut allowed: SmallVec<[u64; 64]> = SmallVec::from_slice(&self.free);
+        for byte in present.iter() {
+            let start = usize::from(byte) * allowed.len();
+            or(&mut allowed, &self.by_byte[start..start + self.free.len()]);
         }
+        allowed.chunks_exact(row.len().max(1)).for_each(|class| and(row, class));
     }
 }
 
@@ -177,7 +186,8 @@ impl Needs {
 
     /// The texts, where all are long enough for the automaton.
     fn text(&self) -> Option<&[Vec<u8>]> {
-        let usable = !self.literals.is_empty() && self.literals.iter().all(|text| text.len() >= LITERAL_BYTES_MIN);
+        let usable = !self.literals.is_empty()
+            && self.literals.iter().all(|text| text.len() >= LITERAL_BYTES_MIN);
         usable.then_some(self.literals.as_slice())
     }
 }
@@ -211,7 +221,8 @@ fn automaton(texts: &[&[u8]]) -> Option<AhoCorasick> {
 fn lengths(needs: &[Needs], words: usize) -> Vec<Vec<u64>> {
     let row = |length: usize| {
         let mut row = vec![0; words];
-        let fits = needs.iter().enumerate().filter(|(_, needs)| needs.min_len.min(LENGTHS - 1) <= length);
+        let fits =
+            needs.iter().enumerate().filter(|(_, needs)| needs.min_len.min(LENGTHS - 1) <= length);
         fits.for_each(|(operator, _)| set(&mut row, operator));
         row
     };
@@ -224,4 +235,8 @@ fn set(row: &mut [u64], at: usize) {
 
 fn and(row: &mut [u64], with: &[u64]) {
     row.iter_mut().zip(with).for_each(|(word, with)| *word &= with);
+}
+
+fn or(row: &mut [u64], with: &[u64]) {
+    row.iter_mut().zip(with).for_each(|(word, with)| *word |= with);
 }

@@ -14,7 +14,8 @@ pub(super) fn parse(word: &Word, problems: &mut Problems<'_>) -> Option<Vec<Acti
     for range in split(&word.text) {
         let span = word.locate(range.start, range.end);
         let text = &word.text[range];
-        let (name, value) = text.split_once(':').map_or((text, None), |(n, v)| (n, Some(unquote(v.trim()))));
+        let (name, value) =
+            text.split_once(':').map_or((text, None), |(n, v)| (n, Some(unquote(v.trim()))));
         match action::parse(name.trim(), value.as_deref()) {
             Ok(action) => actions.push(ActionNode { span, action }),
             Err(message) => {
@@ -34,7 +35,9 @@ fn split(text: &str) -> Vec<Range<usize>> {
         match bytes[at] {
             b'\\' if quoted => at += 1,
             // A quote opens only where a value begins: `msg:it's` is text.
-            b'\'' if quoted || matches!(bytes[..at].last(), Some(b':' | b'=' | b',') | None) => quoted = !quoted,
+            b'\'' if quoted || matches!(bytes[..at].last(), Some(b':' | b'=' | b',') | None) => {
+                quoted = !quoted
+            }
             b',' if !quoted => {
                 parts.push(start..at);
                 start = at + 1;

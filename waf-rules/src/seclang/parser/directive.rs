@@ -40,11 +40,15 @@ fn rule_directive(name: &str) -> Option<&'static str> {
 fn rule(name: &str, statement: &Statement, problems: &mut Problems<'_>) -> Option<Directive> {
     match name {
         "SecRule" => sec_rule(statement, problems),
-        "SecAction" => one(statement, problems, |word, p| actions::parse(word, p).map(Directive::Action)),
-        "SecDefaultAction" => {
-            one(statement, problems, |word, p| actions::parse(word, p).map(Directive::DefaultAction))
+        "SecAction" => {
+            one(statement, problems, |word, p| actions::parse(word, p).map(Directive::Action))
         }
-        "SecMarker" => one(statement, problems, |word, _| Some(Directive::Marker(word.text.clone()))),
+        "SecDefaultAction" => one(statement, problems, |word, p| {
+            actions::parse(word, p).map(Directive::DefaultAction)
+        }),
+        "SecMarker" => {
+            one(statement, problems, |word, _| Some(Directive::Marker(word.text.clone())))
+        }
         "SecComponentSignature" => {
             one(statement, problems, |_, _| Some(Directive::ComponentSignature))
         }
@@ -54,7 +58,9 @@ fn rule(name: &str, statement: &Statement, problems: &mut Problems<'_>) -> Optio
         "SecRuleRemoveByMsg" => remove(statement, problems, RuleSet::Message),
         "SecRuleUpdateActionById" => update_actions(statement, problems),
         "SecRuleUpdateTargetById" => update_targets(statement, problems, ids),
-        "SecRuleUpdateTargetByTag" => update_targets(statement, problems, |text| Ok(RuleSet::Tag(text.to_owned()))),
+        "SecRuleUpdateTargetByTag" => {
+            update_targets(statement, problems, |text| Ok(RuleSet::Tag(text.to_owned())))
+        }
         _ => update_targets(statement, problems, |text| Ok(RuleSet::Message(text.to_owned()))),
     }
 }
@@ -73,7 +79,8 @@ fn sec_rule(statement: &Statement, problems: &mut Problems<'_>) -> Option<Direct
     // All three are read before giving up, so that one run reports all that is wrong.
     let targets = targets::parse(&words[0], problems);
     let operator = operator::parse(&words[1], problems);
-    let actions = words.get(2).map_or_else(|| Some(Vec::new()), |word| actions::parse(word, problems));
+    let actions =
+        words.get(2).map_or_else(|| Some(Vec::new()), |word| actions::parse(word, problems));
     Some(Directive::Rule { targets: targets?, operator: operator?, actions: actions? })
 }
 
@@ -118,7 +125,8 @@ fn update_actions(statement: &Statement, problems: &mut Problems<'_>) -> Option<
     let actions = actions::parse(&words[1], problems);
     match numbers {
         Some((id, link)) => Some(Directive::UpdateActions { id, link, actions: actions? }),
-        None => problems.fail(words[0].span, format!("rule id `{}`, expected N or N:LINK", words[0].text)),
+        None => problems
+            .fail(words[0].span, format!("rule id `{}`, expected N or N:LINK", words[0].text)),
     }
 }
 

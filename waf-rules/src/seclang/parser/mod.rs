@@ -15,7 +15,10 @@ pub(crate) use targets::parse_targets_text;
 /// Parses one source. The nodes that could be read come back even when others could not.
 pub(crate) fn parse(source: u32, text: &str) -> (Vec<Node>, Vec<LexError>) {
     let (statements, mut errors) = super::lexer::statements(source, text);
-    let nodes = statements.iter().filter_map(|statement| directive::parse(statement, &mut errors)).collect();
+    let nodes = statements
+        .iter()
+        .filter_map(|statement| directive::parse(statement, &mut errors))
+        .collect();
     (nodes, errors)
 }
 
@@ -30,7 +33,8 @@ pub(crate) fn parse_id_ranges(text: &str) -> Result<Vec<IdRange>, String> {
 
 fn parse_id_range(text: &str) -> Result<IdRange, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let parse = |id: &str| id.parse::<u32>().map_err(|_| format!("rule id `{text}`, expected N or N-M"));
+    let parse =
+        |id: &str| id.parse::<u32>().map_err(|_| format!("rule id `{text}`, expected N or N-M"));
     let (first, last) = (parse(first)?, parse(last)?);
     if first > last {
         return Err(format!("rule id range `{text}` ends before it begins"));
@@ -73,5 +77,6 @@ fn arguments<'s>(
         return Some(rest);
     }
     let expected = if least == most { least.to_string() } else { format!("{least} to {most}") };
-    problems.fail(name.span, format!("{} takes {expected} arguments, got {}", name.text, rest.len()))
+    problems
+        .fail(name.span, format!("{} takes {expected} arguments, got {}", name.text, rest.len()))
 }

@@ -73,7 +73,8 @@ fn names_xml(name: &str) -> bool {
 fn one(text: &str, span: Span) -> Result<Target, String> {
     let (exclude, rest) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
     let (count, rest) = rest.strip_prefix('&').map_or((false, rest), |rest| (true, rest));
-    let (name, selector) = rest.split_once(':').map_or((rest, None), |(name, sel)| (name, Some(sel)));
+    let (name, selector) =
+        rest.split_once(':').map_or((rest, None), |(name, sel)| (name, Some(sel)));
     let variable = variable::lookup(name).ok_or_else(|| unknown(name))?;
     if selector.is_some() && !variable.collection {
         return Err(format!("{} is a single value and takes no selector", variable.name));
@@ -99,7 +100,9 @@ fn parse_selector(text: &str) -> Result<Selector, String> {
     }
     match text.strip_prefix('/') {
         Some(rest) => match rest.strip_suffix('/') {
-            Some(pattern) if !pattern.is_empty() => Ok(Selector::Pattern(pattern.replace("\\/", "/"))),
+            Some(pattern) if !pattern.is_empty() => {
+                Ok(Selector::Pattern(pattern.replace("\\/", "/")))
+            }
             _ => Err(format!("selector `{text}` is a pattern without closing slash")),
         },
         None => Ok(Selector::Name(text.to_owned())),

@@ -138,6 +138,25 @@ async fn names_are_compared_with_their_case() {
     assert_eq!(&*rig.present(&token).await.unwrap().0.unwrap().subject, "alice");
 }
 
+/// No character of a token is without meaning: any other one in its place, one more or one less refuses it.
+#[tokio::test]
+async fn every_character_counts() {
+    let rig = Rig::new();
+    let good = rig.good();
+    assert!(rig.present(&good).await.is_ok());
+    for at in 0..good.len() {
+        let (head, tail) = good.split_at(at);
+        let other = if tail.starts_with('A') { 'B' } else { 'A' };
+        for changed in [
+            format!("{head}{other}{}", &tail[1..]),
+            format!("{head}{}", &tail[1..]),
+            format!("{head}A{tail}"),
+        ] {
+            assert!(changed == good || rig.present(&changed).await.is_err(), "at {at}: {changed}");
+        }
+    }
+}
+
 /// What an attacker may send at will is refused long before a signature check would be paid for.
 #[tokio::test]
 async fn large_and_costly_texts_are_cheap_to_refuse() {

@@ -3,8 +3,9 @@
 use aws_lc_rs::hmac;
 use serde_json::json;
 
-use super::rig::{Case, Keys, Rig, changed, claims, encode, header, refuse_all};
+use super::rig::{Case, ISSUER, Keys, Rig, changed, claims, encode, header, refuse_all};
 use crate::base::code::Code::{self, *};
+use crate::stages::identity::dev::DevIssuer;
 
 #[tokio::test]
 async fn tokens_of_every_algorithm_pass() {
@@ -206,13 +207,36 @@ async fn keys_come_from_the_configuration_alone() {
     refuse_all(&rig, cases).await;
 }
 
+/// Each issuer speaks for itself: its keys verify its own `iss` and no other.
+#[tokio::test]
+async fn keys_of_one_issuer_say_nothing_for_another() {
+    const SECOND: &str = "https://second.example.com";
+    let mut rig = Rig::new();
+    let second = DevIssuer::generate("second").unwrap();
+    rig.add_issuer(SECOND, &second);
+    let sign = |kid: &str, iss: &str| {
+        let header = changed(header(), json!({ "kid": kid })).to_string();
+        let claims = changed(claims(), json!({ "iss": iss })).to_string();
+        second.sign_parts(header.as_bytes(), claims.as_bytes()).unwrap()
+    };
+    let identity = rig.present(&sign("second", SECOND)).await.unwrap().0.unwrap();
+    assert_eq!((&*identity.issuer_name, &*identity.issuer), ("second", SECOND));
+    let cases: Vec<Case> = vec![
+        ("another's kid and key", IdentityKey, sign("second", ISSUER)),
+        ("another's key under our kid", IdentitySignature, sign("es256", ISSUER)),
+        ("our kid in its name", IdentityKey, sign("es256", SECOND)),
+        ("a third issuer", IdentityIssuer, sign("second", "https://third.example.com")),
+    ];
+    refuse_all(&rig, cases).await;
+}
+
 #[tokio::test]
 async fn without_kid_exactly_one_key_must_fit() {
     let mut rig = Rig::new();
     let header = json!({ "alg": "ES256", "typ": "at+jwt" }).to_string();
     assert!(rig.present(&rig.es256(&header, &text())).await.is_ok());
     let mut jwks = rig.keys.jwks();
-    let second = crate::stages::identity::dev::DevIssuer::generate("second").unwrap();
+    let second = DevIssuer::generate("second").unwrap();
     jwks["keys"].as_array_mut().unwrap().push(second.jwk());
     rig.publish(&jwks).await;
     let again = changed(claims(), json!({ "jti": "again" })).to_string();

@@ -26,7 +26,7 @@ use crate::base::net::Client;
 use crate::base::request::{Canonical, Request};
 use crate::stages::identity::dev::DevIssuer;
 use crate::stages::identity::section::IssuerSection;
-use crate::stages::identity::{Outcome, Plan, plan};
+use crate::stages::identity::{IssuerPlan, Outcome, Plan, plan};
 use crate::state::keys::KeySets;
 use crate::state::keys::fetch::Fetch;
 use crate::state::tokens::TokenCache;
@@ -157,6 +157,20 @@ impl Rig {
         assert_eq!(cx.into_problems(), []);
         self.sets.adopt(plan.issuers.iter().map(|issuer| issuer.key_source()), self.now);
         plan
+    }
+
+    /// Adds a second issuer to the route, whose only key is `key`.
+    pub(super) fn add_issuer(&mut self, issuer: &str, key: &DevIssuer) {
+        let path = self.dir.path().join("second.json");
+        std::fs::write(&path, key.jwks().to_string()).unwrap();
+        let jwks = format!("file:{}", path.display());
+        let section = json!({ "issuer": issuer, "audiences": ["orders-api"], "jwks": jwks });
+        let section: IssuerSection = serde_json::from_value(section).unwrap();
+        let mut cx = Compile::new();
+        let second = IssuerPlan::compile("second", &section, &mut cx, &self.sets).unwrap();
+        let issuers = self.plan.issuers.iter().cloned().chain([second]).collect();
+        self.plan.issuers = issuers;
+        self.sets.adopt(self.plan.issuers.iter().map(|issuer| issuer.key_source()), self.now);
     }
 
     /// Replaces the key set file and has it read again.

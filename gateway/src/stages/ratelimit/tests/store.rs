@@ -11,6 +11,7 @@ use crate::state::counters::Counters;
 use crate::state::counters::store::StoreTarget;
 use crate::state::counters::store::tests::server::{RedisServer, eventually};
 
+use super::super::decide::Ticket;
 use super::{Client, header, limits, plan, shared};
 
 /// A store that nobody answers for: port 1 of loopback.
@@ -127,4 +128,14 @@ async fn a_closed_limit_that_watches_lets_pass_and_a_closed_one_costs_the_others
     assert!(verdict.refusal.is_none());
     assert_eq!(verdict.monitored[0].code, Code::RatelimitStoreLost);
     assert_eq!(verdict.facts[0].remaining, 1);
+}
+
+/// Requests are polled by whichever worker is free.
+#[test]
+fn a_request_that_waits_may_move_between_threads() {
+    fn is_send(_: impl Send) {}
+    fn settle(ticket: Box<Ticket<'_>>) {
+        is_send(ticket.settle());
+    }
+    let _: fn(Box<Ticket<'_>>) = settle;
 }

@@ -27,7 +27,7 @@ type Waiter = oneshot::Sender<Result<Charged, Lost>>;
 pub(super) struct Group {
     /// Sets of limits differ in their numbers, so only requests of one set share a call.
     set: u64,
-    subjects: SmallVec<[Subject; 4]>,
+    subjects: SmallVec<[Subject; 2]>,
 }
 
 /// Groups with a call under way, and who waits for the next one.
@@ -85,7 +85,7 @@ pub(super) struct Lead {
     pub(super) batches: Arc<Batches>,
     pub(super) mirror: Arc<Table>,
     pub(super) group: Group,
-    pub(super) charges: SmallVec<[Charge; 4]>,
+    pub(super) charges: SmallVec<[Charge; 2]>,
     /// Wall clock of the first request: quotas of the mirror find their window with it.
     pub(super) unix_us: u64,
     /// The group was ended in order.
@@ -111,7 +111,11 @@ impl Lead {
 
     async fn call(&self, requests: usize) -> Result<Granted, Lost> {
         let sent = Clock { steady_us: self.link.steady_us(), unix_us: self.unix_us };
-        let seeds = |charge: &Charge| super::last_seen(&self.mirror, charge, sent);
+        // What will at least be spent when the last moment comes at which the call may count: a seed never takes from a
+        // subject what the store would grant.
+        let late_us = sent.steady_us + self.link.deadline_us();
+        let late = Clock { steady_us: late_us, ..sent };
+        let seeds = |charge: &Charge| super::last_seen(&self.mirror, charge, late);
         let called = self.link.call(&self.charges, requests, seeds).await?;
         let clock = Clock { steady_us: sent.steady_us, unix_us: called.now_us };
         for (charge, (_, spent)) in self.charges.iter().zip(&called.granted.limits) {

@@ -104,7 +104,11 @@ impl Link {
     }
 
     pub(super) fn deadline(&self) -> Duration {
-        Duration::from_micros(self.deadline_us.load(Ordering::Relaxed))
+        Duration::from_micros(self.deadline_us())
+    }
+
+    pub(super) fn deadline_us(&self) -> u64 {
+        self.deadline_us.load(Ordering::Relaxed)
     }
 
     pub(super) fn gateways(&self) -> u64 {
@@ -139,7 +143,7 @@ impl Link {
             charges,
             seeds: charges.iter().map(|charge| if heals { seed(charge) } else { 0 }).collect(),
             wanted: requests as u64,
-            not_after_us: live.server_us(sent_us) + self.deadline_us.load(Ordering::Relaxed),
+            not_after_us: live.server_us(sent_us) + self.deadline_us(),
         };
         let reply = timeout(self.deadline(), live.ask(&call)).await;
         self.judge(&live, reply, started, requests)

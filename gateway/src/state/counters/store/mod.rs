@@ -105,7 +105,7 @@ impl Store {
         &self,
         charges: &[Charge],
         clock: Clock,
-    ) -> Option<SmallVec<[Option<Standing>; 4]>> {
+    ) -> Option<SmallVec<[Option<Standing>; 2]>> {
         let mut any = false;
         let known = charges
             .iter()

@@ -21,7 +21,7 @@ pub(super) const EPOCH_KEY: &str = "yett:limit:1:epoch";
 pub(super) struct Call<'a> {
     pub(super) charges: &'a [Charge],
     /// What each charge has spent at least; 0 says nothing.
-    pub(super) seeds: SmallVec<[u64; 4]>,
+    pub(super) seeds: SmallVec<[u64; 2]>,
     pub(super) wanted: u64,
     /// Server time after which nothing may be counted, microseconds.
     pub(super) not_after_us: u64,
@@ -40,7 +40,7 @@ pub(super) struct Reply {
 pub(super) struct Granted {
     pub(super) requests: u64,
     /// Per charge: requests it had room for before, parts spent after.
-    pub(super) limits: SmallVec<[(u64, u64); 4]>,
+    pub(super) limits: SmallVec<[(u64, u64); 2]>,
 }
 
 impl Call<'_> {
@@ -79,7 +79,7 @@ impl Reply {
         let limits = numbers[2..]
             .chunks_exact(2)
             .map(|pair| Some((unsigned(pair[0])?, unsigned(pair[1])?)))
-            .collect::<Option<SmallVec<[(u64, u64); 4]>>>()?;
+            .collect::<Option<SmallVec<[(u64, u64); 2]>>>()?;
         let granted = Granted { requests: unsigned(numbers[0])?, limits };
         (granted.limits.len() == charges).then_some(Reply { granted: Some(granted), now_us })
     }

@@ -102,13 +102,19 @@ fn a_flood_neither_frees_a_refused_subject_nor_is_admitted_for_free() {
 #[test]
 fn memory_is_flat_under_a_million_subjects() {
     let table = Table::new(1 << 14);
-    let before = table.bytes();
+    assert_eq!(table.bytes(), 0);
     let measure = rate(100, 1_000_000, 100);
-    for subject in 0..1_000_000_u128 {
-        table.charge(&[charge(subject * 7_919, measure)], at(START_US + 10));
-    }
+    let flood = |subjects: std::ops::Range<u128>| {
+        for subject in subjects {
+            table.charge(&[charge(subject * 7_919, measure)], at(START_US + 10));
+        }
+        table.bytes()
+    };
+    let before = flood(0..2_000);
+    let after = flood(2_000..1_000_000);
     // The spare bucket of the one limit, in every shard.
-    assert!(table.bytes() <= before + 64 * 1_024, "{} after {before}", table.bytes());
+    assert!(after <= before + 64 * 1_024, "{after} after {before}");
+    assert!(after <= 49 * table.rows() + 64 * 1_024, "{after} for {} rows", table.rows());
 }
 
 #[test]

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::Mutex;
 use reqwest::Url;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::base::clock::Now;
-use crate::stages::identity::dev::DevIssuer;
 use crate::state::keys::fetch::Fetch;
 use crate::state::keys::source::{KeySource, Place};
 use crate::state::keys::{KeySet, KeySets};
@@ -77,7 +79,14 @@ fn now() -> Now {
 }
 
 fn keys(kid: &str) -> String {
-    DevIssuer::generate(kid).unwrap().jwks().to_string()
+    json!({ "keys": [jwk(kid)] }).to_string()
+}
+
+fn jwk(kid: &str) -> Value {
+    let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let (x, y) = key.public_key().as_ref()[1..].split_at(32);
+    let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+    json!({ "kty": "EC", "crv": "P-256", "kid": kid, "x": x, "y": y })
 }
 
 fn url() -> Place {
@@ -117,11 +126,8 @@ async fn failures_back_off_and_heal() {
 
 #[tokio::test(start_paused = true)]
 async fn a_withdrawn_key_changes_the_epoch_and_an_added_one_does_not() {
-    let (a, b) = (DevIssuer::generate("a").unwrap(), DevIssuer::generate("b").unwrap());
-    let set = |keys: &[&DevIssuer]| {
-        let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
-        Ok(json!({ "keys": keys }).to_string())
-    };
+    let (a, b) = (jwk("a"), jwk("b"));
+    let set = |keys: &[&Value]| Ok(json!({ "keys": keys }).to_string());
     let stage = stage(url(), |script| script.set("/keys", set(&[&a])));
     let mut epochs = Vec::new();
     for keys in [&[&a][..], &[&b, &a], &[&a, &b], &[&b], &[&b]] {
@@ -146,6 +152,7 @@ async fn discovery_leads_to_the_keys_of_the_same_issuer() {
         (document(ISSUER, "http://id.example.com/keys"), Some("no TLS")),
         (document(ISSUER, "https://10.0.0.1/keys"), Some("private address")),
         (document(ISSUER, "file:///etc/passwd"), Some("scheme `file`")),
+        (document(ISSUER, &"a\n".repeat(10_000)), Some("`a a a")),
         (Ok("{}".to_owned()), Some("`issuer` is not")),
         (Ok(json!({ "issuer": ISSUER }).to_string()), Some("no `jwks_uri`")),
         (Ok("<html>".to_owned()), Some("JSON object")),
@@ -162,6 +169,7 @@ async fn discovery_leads_to_the_keys_of_the_same_issuer() {
             Some(reason) => {
                 let error = status.error.unwrap();
                 assert!(error.contains(reason), "`{error}` does not say `{reason}`");
+                assert!(error.chars().count() <= 256 && !error.contains('\n'), "{error}");
                 assert_eq!(stage.script.asked.lock().len(), 1, "{reason}");
             }
         }

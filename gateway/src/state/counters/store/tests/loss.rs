@@ -145,14 +145,14 @@ async fn an_exhausted_subject_is_refused_without_a_call_and_a_raised_rate_is_not
 async fn a_paused_store_counts_no_ghosts() {
     let Some(server) = RedisServer::start().await else { return };
     let mut target = server.target();
-    target.deadline = Duration::from_millis(100);
+    target.deadline = Duration::from_millis(300);
     let counters = connected(target).await;
     assert_eq!(ask(&counters, &[charge(1, hourly(100))]).await, Ok(true));
     server.pause();
     let started = Instant::now();
     let lost = at_once(&counters, 40, &[charge(1, hourly(100))]).await;
     assert!(lost.iter().all(|answer| *answer == Err(Lost)));
-    assert!(started.elapsed() < Duration::from_secs(2), "waited {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(3), "waited {:?}", started.elapsed());
     until_lost(&counters).await;
     // Lost is decided without any wait: the breaker is open.
     let started = Instant::now();

@@ -37,7 +37,7 @@ impl RedisServer {
     pub(crate) fn target(&self) -> StoreTarget {
         let mut target = StoreTarget::parse(&format!("redis://127.0.0.1:{}", self.port)).unwrap();
         // Machines that run tests are busy.
-        target.deadline = Duration::from_millis(250);
+        target.deadline = Duration::from_secs(1);
         target
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// `input` of a test stage; other keys concern the connection.
 #[derive(Debug, Deserialize)]
-pub struct Input {
+pub(crate) struct Input {
     method: Option<String>,
     uri: Option<String>,
     version: Option<String>,
@@ -21,16 +21,16 @@ pub struct Input {
 
 /// A request as the engine is told of it.
 #[derive(Debug, Default, Clone)]
-pub struct Request {
-    pub method: Vec<u8>,
-    pub target: Vec<u8>,
-    pub protocol: Vec<u8>,
-    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
-    pub body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) method: Vec<u8>,
+    pub(crate) target: Vec<u8>,
+    pub(crate) protocol: Vec<u8>,
+    pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Input {
-    pub fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         match &self.encoded_request {
             Some(encoded) => read(&decode(encoded)),
             None => self.build(),
@@ -47,7 +47,10 @@ impl Input {
             method: self.method.clone().unwrap_or_else(|| "GET".into()).into(),
             target: self.uri.clone().unwrap_or_else(|| "/".into()).into(),
             protocol: self.version.clone().unwrap_or_else(|| "HTTP/1.1".into()).into(),
-            headers: headers.into_iter().map(|(name, value)| (name.into(), value.trim().as_bytes().into())).collect(),
+            headers: headers
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.trim().as_bytes().into()))
+                .collect(),
             body: body.into(),
         };
         request.body = request.framed(&request.body);
@@ -56,17 +59,22 @@ impl Input {
 }
 
 impl Request {
-    pub fn header(&self, name: &str) -> Option<String> {
-        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()));
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let found =
+            self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()));
         found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
     }
 
     /// The part of what follows the head that is the body: none without length or chunks.
     fn framed(&self, rest: &[u8]) -> Vec<u8> {
-        if self.header("Transfer-Encoding").is_some_and(|value| value.to_ascii_lowercase().contains("chunked")) {
+        if self
+            .header("Transfer-Encoding")
+            .is_some_and(|value| value.to_ascii_lowercase().contains("chunked"))
+        {
             return unchunk(rest);
         }
-        let length = self.header("Content-Length").and_then(|value| value.trim().parse::<usize>().ok());
+        let length =
+            self.header("Content-Length").and_then(|value| value.trim().parse::<usize>().ok());
         rest[..length.unwrap_or(0).min(rest.len())].to_vec()
     }
 }
@@ -74,7 +82,10 @@ impl Request {
 /// Headers and body as go-ftw completes them.
 fn complete(method: &str, headers: &mut BTreeMap<String, String>, body: &mut String) {
     let find = |headers: &BTreeMap<String, String>, name: &str| {
-        headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+        headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.clone())
     };
     if !body.is_empty() {
         if find(headers, "Content-Type").is_none() {
@@ -115,7 +126,8 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
         match bytes[at] {
             b'+' => out.push(b' '),
             b'%' => {
-                let digits = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+                let digits =
+                    bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
                 out.push(u8::from_str_radix(digits?, 16).ok()?);
                 at += 2;
             }
@@ -129,7 +141,9 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
 fn escape(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
             b' ' => "+".into(),
             _ => format!("%{byte:02X}"),
         })
@@ -142,7 +156,12 @@ fn expand(data: &str) -> String {
     let rest = &data[open + 4..];
     let parsed = rest.split_once("\" | repeat ").and_then(|(text, rest)| {
         let (count, rest) = rest.split_once(" }}")?;
-        Some(format!("{}{}{}", &data[..open], text.repeat(count.trim().parse().ok()?), expand(rest)))
+        Some(format!(
+            "{}{}{}",
+            &data[..open],
+            text.repeat(count.trim().parse().ok()?),
+            expand(rest)
+        ))
     });
     parsed.unwrap_or_else(|| data.to_owned())
 }
@@ -183,7 +202,9 @@ fn unchunk(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let size = String::from_utf8_lossy(rest[..end].trim_ascii()).into_owned();
-        let Ok(size) = usize::from_str_radix(size.split(';').next().unwrap_or_default(), 16) else { break };
+        let Ok(size) = usize::from_str_radix(size.split(';').next().unwrap_or_default(), 16) else {
+            break;
+        };
         let chunk = &rest[end + 1..];
         if size == 0 || size > chunk.len() {
             body.extend_from_slice(&chunk[..size.min(chunk.len())]);

@@ -1,0 +1,280 @@
+//! `yett run`: read, compile, bind, serve, drain.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::control::GatewayControl;
+use super::operators::Operators;
+use super::{CONFIG, ProcessArgs, SYSTEM, install_log};
+use crate::base::clock::Now;
+use crate::config::files;
+use crate::config::live::Live;
+use crate::config::reload::{Accepted, Host, Reloader, Source, accept};
+use crate::config::snapshot::Snapshot;
+use crate::edge::gateway::Gateway;
+use crate::edge::handover::{self, Inheritance};
+use crate::edge::server::{Server, access_log, inherit, resolve_names};
+use crate::pipeline::trial;
+use crate::state::State;
+use crate::state::endpoints::{health, resolve};
+use crate::state::keys::fetch::HttpFetch;
+use crate::telemetry::Telemetry;
+
+/// How often the configuration's and certificates' files are looked at.
+const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+/// How long the end waits for the access log to be written.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Serves until told to stop. `serving` is called once listeners accept.
+pub(super) fn run(source: Source, args: &ProcessArgs, serving: impl FnOnce()) -> ExitCode {
+    install_log(args.log);
+    let state = match HttpFetch::new() {
+        Ok(fetch) => State::new(Arc::new(fetch), Now::read()),
+        Err(error) => return system_error(&format!("TLS for key sets: {error}")),
+    };
+    let accepted = match accept(&source, &state, trial::tests, 1) {
+        Ok(accepted) => accepted,
+        Err(report) => {
+            eprintln!("{report}");
+            return ExitCode::from(CONFIG);
+        }
+    };
+    if !accepted.warnings.is_empty() {
+        eprintln!("{}", accepted.warnings);
+    }
+    let workers = args
+        .workers
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+        .max(1);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .thread_name("yett")
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return system_error(&format!("worker threads: {error}")),
+    };
+    match runtime.block_on(serve(source, accepted, state, args, workers, serving)) {
+        Ok(()) => {
+            // Tasks that are left belong to clients that outstayed the grace period.
+            runtime.shutdown_timeout(Duration::from_millis(100));
+            ExitCode::SUCCESS
+        }
+        Err(error) => system_error(&error),
+    }
+}
+
+fn system_error(error: &str) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(SYSTEM)
+}
+
+async fn serve(
+    source: Source,
+    accepted: Accepted,
+    state: Arc<State>,
+    args: &ProcessArgs,
+    workers: usize,
+    serving: impl FnOnce(),
+) -> Result<(), String> {
+    let mut signals = Signals::install()?;
+    let snapshot = accepted.snapshot.clone();
+    let telemetry = Arc::new(Telemetry::start(access_log(&snapshot))?);
+    let live = Arc::new(Live::new(snapshot.clone()));
+    let (draining, drained) = watch::channel(false);
+    let gateway = Gateway::new(live.clone(), telemetry.clone(), workers, drained.clone());
+    let mut inheritance = claim(args.handover.as_deref())?;
+    let inherited =
+        inheritance.as_mut().map(|inheritance| std::mem::take(&mut inheritance.listeners));
+    let server = Server::new(gateway, draining, inherited.unwrap_or_default());
+
+    start_state(&state, &snapshot).await;
+    server.prepare(&snapshot)?;
+    server.adopt(&snapshot);
+    let reloader = Arc::new(Reloader::new(
+        source.clone(),
+        &accepted,
+        live.clone(),
+        trial::tests,
+        server.clone(),
+    ));
+    let control = Arc::new(GatewayControl::new(live.clone(), server.clone(), reloader.clone()));
+    telemetry.metrics().ask(control.clone());
+    let operators = Operators::new(server.clone(), control, telemetry.clone());
+    operators.follow(snapshot.admin.as_ref())?;
+    server.on_adopt(move |next| {
+        if let Err(error) = operators.follow(next.admin.as_ref()) {
+            log::error!(target: "yett", "{error}");
+        }
+    });
+    server.close_unclaimed();
+    for (name, address) in server.addresses() {
+        log::info!(target: "yett", "listener `{name}` on {address}");
+    }
+    if let Some(inheritance) = inheritance {
+        inheritance.ready().map_err(|error| format!("handover: {error}"))?;
+    }
+    let succeeded = offer(args.handover.as_deref(), &server)?;
+    watch_files(&source, &live, &reloader);
+    serving();
+    let end = signals.wait(&reloader, &telemetry, succeeded).await;
+    if end == End::Told {
+        server.announce_end();
+        tokio::time::sleep(args.drain_delay).await;
+    }
+    log::info!(target: "yett", "draining for at most {} ms", args.grace.as_millis());
+    if !server.drain(args.grace).await {
+        log::warn!(target: "yett", "grace period is over, connections are cut");
+    }
+    telemetry.flush(FLUSH_DEADLINE);
+    Ok(())
+}
+
+/// Background work of what outlives snapshots.
+async fn start_state(state: &Arc<State>, snapshot: &Snapshot) {
+    resolve_names(snapshot).await;
+    let keys = state.clone();
+    tokio::spawn(async move { keys.keys.run().await });
+    tokio::spawn(resolve::run(state.endpoints.clone(), Arc::new(resolve::SystemLookup)));
+    tokio::spawn(health::run(state.endpoints.clone(), Now::read().unix_us));
+}
+
+fn claim(path: Option<&Path>) -> Result<Option<Inheritance>, String> {
+    let Some(path) = path else { return Ok(None) };
+    let inheritance =
+        inherit(path).map_err(|error| format!("handover over {}: {error}", path.display()))?;
+    if inheritance.is_some() {
+        log::info!(target: "yett", "taking the listeners over from {}", path.display());
+    }
+    Ok(inheritance)
+}
+
+/// Offers the listeners to a successor. Resolves when one has taken them.
+fn offer(
+    path: Option<&Path>,
+    server: &Arc<Server>,
+) -> Result<Option<tokio::sync::oneshot::Receiver<()>>, String> {
+    let Some(path) = path else { return Ok(None) };
+    let door = handover::serve(path)
+        .map_err(|error| format!("handover over {}: {error}", path.display()))?;
+    let (taken, wait) = tokio::sync::oneshot::channel();
+    let server = server.clone();
+    // A thread of its own: it waits for successors all its life.
+    std::thread::Builder::new()
+        .name("yett-handover".into())
+        .spawn(move || {
+            server.hand_over(&door);
+            let _ = taken.send(());
+        })
+        .map_err(|error| format!("handover thread: {error}"))?;
+    Ok(Some(wait))
+}
+
+/// Reloads what changed on disk: mounts that swap links send no signal.
+fn watch_files(source: &Source, live: &Arc<Live>, reloader: &Arc<Reloader>) {
+    let (source, live, reloader) = (source.clone(), live.clone(), reloader.clone());
+    let runtime = Handle::current();
+    runtime.spawn(async move {
+        let mut seen = stamp(&source);
+        let mut ticks = tokio::time::interval(WATCH_INTERVAL);
+        loop {
+            ticks.tick().await;
+            let (source, live, reloader, before) =
+                (source.clone(), live.clone(), reloader.clone(), seen.clone());
+            let looked = tokio::task::spawn_blocking(move || {
+                refresh_certificates(&live);
+                let now = stamp(&source);
+                if now != before {
+                    reloader.reload_if_changed();
+                }
+                now
+            });
+            if let Ok(now) = looked.await {
+                seen = now;
+            }
+        }
+    });
+}
+
+fn stamp(source: &Source) -> Option<files::Stamp> {
+    match source {
+        Source::Path(path) => files::stamp(path).ok(),
+        Source::Embedded { .. } => None,
+    }
+}
+
+fn refresh_certificates(live: &Live) {
+    for plan in live.load().listeners.values() {
+        let Some(tls) = &plan.tls else { continue };
+        match tls.certificates.refresh() {
+            Ok(true) => log::info!(target: "yett", "listener `{}` has new certificates", plan.name),
+            Ok(false) => {}
+            Err(error) => {
+                log::error!(target: "yett", "listener `{}` keeps its certificates: {error}", plan.name);
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Told,
+    /// A successor accepts already.
+    Succeeded,
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn install() -> Result<Signals, String> {
+        let listen = |kind| signal(kind).map_err(|error| format!("signals: {error}"));
+        Ok(Signals {
+            hangup: listen(SignalKind::hangup())?,
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Serves SIGHUP until the end.
+    async fn wait(
+        &mut self,
+        reloader: &Arc<Reloader>,
+        telemetry: &Telemetry,
+        succeeded: Option<tokio::sync::oneshot::Receiver<()>>,
+    ) -> End {
+        let succeeded = async {
+            let taken = match succeeded {
+                Some(wait) => wait.await.is_ok(),
+                None => false,
+            };
+            if !taken {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::pin!(succeeded);
+        loop {
+            tokio::select! {
+                () = &mut succeeded => return End::Succeeded,
+                _ = self.terminate.recv() => return End::Told,
+                _ = self.interrupt.recv() => return End::Told,
+                _ = self.hangup.recv() => {
+                    telemetry.reopen();
+                    let reloader = reloader.clone();
+                    // Refusals are logged where they happen.
+                    let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
+                }
+            }
+        }
+    }
+}

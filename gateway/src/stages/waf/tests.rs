@@ -1,0 +1,195 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, Method, Version};
+
+use super::decide::Inspection;
+use super::plan::{Day, Plan, Profiles};
+use super::section::{WafSection, WafUse};
+use crate::base::code::Code;
+use crate::base::compile::{Compile, Problem, number};
+use crate::base::event::Inspected;
+use crate::base::net::Client;
+use crate::base::request::{Canonical, Request};
+
+const TODAY: Day = Day(20_000);
+
+fn profiles(yaml: serde_json::Value, cx: &mut Compile) -> Profiles {
+    let sections: BTreeMap<String, WafSection> = serde_json::from_value(yaml).unwrap();
+    Profiles::compile(&sections, TODAY, cx)
+}
+
+fn route(profiles: &Profiles, wanted: serde_json::Value, cx: &mut Compile) -> Option<Arc<Plan>> {
+    let wanted: WafUse = serde_json::from_value(wanted).unwrap();
+    profiles.for_route(Some(&wanted), None, cx)
+}
+
+fn plan(change: serde_json::Value) -> Arc<Plan> {
+    let mut cx = Compile::new();
+    let profiles = profiles(serde_json::json!({ "std": { "rules": ["builtin"] } }), &mut cx);
+    let plan = route(&profiles, change, &mut cx);
+    let problems = cx.into_problems();
+    plan.unwrap_or_else(|| panic!("{problems:?}"))
+}
+
+fn problems(section: serde_json::Value, change: serde_json::Value) -> Vec<Problem> {
+    let mut cx = Compile::new();
+    let profiles = profiles(serde_json::json!({ "std": section }), &mut cx);
+    route(&profiles, change, &mut cx);
+    cx.into_problems()
+}
+
+/// Shows a request to the rules; the code that objected, and what the event says.
+fn inspect(
+    plan: &Arc<Plan>,
+    query: &str,
+    fields: &[(&str, &str)],
+    body: &str,
+) -> (Option<Code>, Inspected, u32) {
+    let canonical = Canonical {
+        host: "example.com".into(),
+        path: "/x".into(),
+        query: Some(query.into()),
+        ..Canonical::default()
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert("user-agent", "Mozilla/5.0".parse().unwrap());
+    headers.insert("accept", "*/*".parse().unwrap());
+    for (name, value) in fields {
+        headers.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+    }
+    if !body.is_empty() {
+        headers.insert("content-length", body.len().into());
+    }
+    let request = Request {
+        method: &if body.is_empty() { Method::GET } else { Method::POST },
+        canonical: &canonical,
+        headers: &headers,
+        version: Version::HTTP_11,
+        secure: true,
+        client: Client::direct("192.0.2.1:1".parse().unwrap()),
+        raw_target: b"",
+    };
+    let (mut inspection, head) = Inspection::head(plan, &request);
+    let decision = head.and_then(|()| {
+        inspection.feed(body.as_bytes(), true);
+        inspection.body()
+    });
+    let facts = inspection.into_facts();
+    (decision.err().map(|finding| finding.code), facts.inspected, facts.score)
+}
+
+const ATTACK: &str = "id=1%27%20OR%20%271%27=%271%27%20--%20";
+
+#[test]
+fn attacks_are_found_wherever_they_hide() {
+    let plan = plan("std".into());
+    let json = ("content-type", "application/json");
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let cases: &[(&str, &str, &[(&str, &str)], &str)] = &[
+        ("query", ATTACK, &[], ""),
+        ("form", "", &[form], ATTACK),
+        ("json", "", &[json], r#"{"a":[{"b":"1' OR '1'='1' -- "}]}"#),
+        ("cookie", "", &[("cookie", "a=1' OR '1'='1' -- ")], ""),
+        ("header", "", &[("user-agent", "sqlmap/1.7")], ""),
+    ];
+    for (name, query, fields, body) in cases {
+        assert_eq!(inspect(&plan, query, fields, body).0, Some(Code::WafBlocked), "{name}");
+    }
+    assert_eq!(inspect(&plan, "q=shoes&page=2", &[], "").0, None);
+}
+
+#[test]
+fn a_monitored_profile_reports_what_it_would_have_refused() {
+    let plan = plan(serde_json::json!({ "profile": "std", "mode": "monitor" }));
+    let (code, _, score) = inspect(&plan, ATTACK, &[], "");
+    assert_eq!(code, Some(Code::WafBlocked));
+    assert!(score >= 5);
+}
+
+#[test]
+fn an_exception_holds_for_its_field_and_until_its_day() {
+    let except = |field: &str, expires: &str| {
+        serde_json::json!({ "profile": "std", "except": [{
+            "tags": ["attack-sqli"], "field": field, "why": "test", "expires": expires }] })
+    };
+    let excepted = |field, expires| inspect(&plan(except(field, expires)), ATTACK, &[], "").0;
+    assert_eq!(excepted("arg.id", "2999-01-01"), None);
+    assert_eq!(excepted("arg.other", "2999-01-01"), Some(Code::WafBlocked));
+    assert_eq!(excepted("arg.id", "1999-01-01"), Some(Code::WafBlocked));
+}
+
+#[test]
+fn a_coded_body_is_refused_where_bodies_are_inspected() {
+    let coded: &[(&str, &str)] = &[("content-encoding", "gzip")];
+    assert_eq!(inspect(&plan("std".into()), "", coded, "x").0, Some(Code::WafBodyUnreadable));
+}
+
+#[test]
+fn a_threshold_decides() {
+    let low = plan(serde_json::json!({ "profile": "std", "threshold": 1000 }));
+    assert_eq!(inspect(&low, ATTACK, &[], "").0, None);
+}
+
+#[test]
+fn mistakes_are_reported_with_their_number() {
+    let std = serde_json::json!({ "rules": ["builtin"] });
+    let with = |extra: serde_json::Value| {
+        let mut section = std.clone();
+        section.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        section
+    };
+    let except =
+        |except: serde_json::Value| serde_json::json!({ "profile": "std", "except": [except] });
+    let cases = [
+        (std.clone(), "stx".into(), number::UNKNOWN_PROFILE),
+        (with(serde_json::json!({ "paranoia": 5 })), "std".into(), number::RANGE),
+        (with(serde_json::json!({ "detection_paranoia": 0 })), "std".into(), number::RANGE),
+        (with(serde_json::json!({ "threshold": 0 })), "std".into(), number::VALUE),
+        (with(serde_json::json!({ "body": { "inspect": "1GiB" } })), "std".into(), number::VALUE),
+        (serde_json::json!({ "rules": [] }), "std".into(), number::RULES),
+        (serde_json::json!({ "rules": ["nowhere/x.conf"] }), "std".into(), number::RULES),
+        (std.clone(), except(serde_json::json!({ "rules": [1], "why": "x" })), number::RULES),
+        (std.clone(), except(serde_json::json!({ "why": "x" })), number::VALUE),
+        (
+            std.clone(),
+            except(serde_json::json!({ "tags": ["attack-sqli"], "why": " " })),
+            number::VALUE,
+        ),
+        (
+            std.clone(),
+            except(
+                serde_json::json!({ "tags": ["attack-sqli"], "why": "x", "expires": "2026-02-30" }),
+            ),
+            number::FORMAT,
+        ),
+    ];
+    for (section, change, expected) in cases {
+        let found = problems(section.clone(), change.clone());
+        assert!(
+            found.iter().any(|problem| problem.number == expected),
+            "{section} {change}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn routes_with_the_same_choices_share_a_plan() {
+    let mut cx = Compile::new();
+    let profiles = profiles(serde_json::json!({ "std": { "rules": ["builtin"] } }), &mut cx);
+    let one = route(&profiles, "std".into(), &mut cx).unwrap();
+    let two = route(&profiles, "std".into(), &mut cx).unwrap();
+    assert!(Arc::ptr_eq(&one, &two));
+}
+
+#[test]
+fn days_are_counted() {
+    assert_eq!(Day::parse("1970-01-01"), Some(Day(0)));
+    assert_eq!(Day::parse("2000-03-01"), Some(Day(11_017)));
+    assert_eq!(Day::parse("2024-02-29"), Some(Day(19_782)));
+    for text in
+        ["2023-02-29", "2024-13-01", "2024-00-10", "24-01-01", "2024-1-01", "2024/01/01", ""]
+    {
+        assert_eq!(Day::parse(text), None, "{text}");
+    }
+}
