@@ -253,7 +253,7 @@ def await_port(name, process, port, log):
             return
         except OSError:
             time.sleep(0.05)
-    raise Failure(f"{name} does not listen on port {port}:\n{log.read_text(errors='replace')}")
+    raise Failure(f"{name} does not listen on port {port}:\n{log.read_text(errors='replace')[:2000]}")
 
 
 def stop(processes):
