@@ -121,6 +121,9 @@ async fn serve(
         let socket = server
             .bind_admin(admin.bind)
             .map_err(|error| format!("admin listener cannot bind {}: {error}", admin.bind))?;
+        if let Ok(address) = socket.local_addr() {
+            log::info!(target: "yett", "admin listener on {address}");
+        }
         let serve = crate::admin::serve(
             socket,
             admin.token.clone(),
@@ -139,6 +142,7 @@ async fn serve(
     }
     let succeeded = offer(args.handover.as_deref(), &server)?;
     watch_files(&source, &live, &reloader);
+    log::info!(target: "yett", "serving generation {}", snapshot.generation);
     serving(Serving { server: &server });
     let end = signals.wait(&reloader, &telemetry, succeeded).await;
     if end == End::Told {
