@@ -8,5 +8,8 @@
 // `pub` in a test binary reaches nobody; it only says what a harness offers.
 #![allow(unreachable_pub)]
 
+mod address;
 mod harness;
+mod hostile;
+mod routing;
 mod smoke;
