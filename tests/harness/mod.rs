@@ -22,7 +22,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything. Long, because machines that run tests are busy; nobody waits for it unless a test fails.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(15);
 
 /// A connection, whatever is below it.
 pub trait Wire: Read + Write + Send {}

@@ -130,6 +130,7 @@ struct Fields<'a> {
     host: Option<&'a [u8]>,
     content_length: Option<u64>,
     chunked: bool,
+    upgrade: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -140,9 +141,13 @@ impl<'a> Fields<'a> {
             return Err(Finding::new(Code::NormaliseHeadTooLarge, text));
         }
         let (name, value) = field(line)?;
-        // Only three names matter here: their lengths tell them apart before their letters do.
+        // Only four names matter here: their lengths tell them apart before their letters do.
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.add_host(value),
+            7 if name.eq_ignore_ascii_case(b"upgrade") => {
+                self.upgrade = true;
+                Ok(())
+            }
             14 if name.eq_ignore_ascii_case(b"content-length") => self.add_length(value),
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.add_coding(value),
             _ => Ok(()),
@@ -180,17 +185,26 @@ impl<'a> Fields<'a> {
     }
 
     fn framing(&self, version: Http1) -> Decision<Framing> {
-        match (self.content_length, self.chunked) {
+        let framing = match (self.content_length, self.chunked) {
             (Some(_), true) => {
-                refuse(Code::NormaliseFraming, "Content-Length with Transfer-Encoding")
+                return refuse(Code::NormaliseFraming, "Content-Length with Transfer-Encoding");
             }
             (None, true) if version == Http1::V10 => {
-                refuse(Code::NormaliseFraming, "Transfer-Encoding in an HTTP/1.0 request")
+                return refuse(
+                    Code::NormaliseFraming,
+                    "Transfer-Encoding in an HTTP/1.0 request",
+                );
             }
-            (None, true) => Ok(Framing::Chunked),
-            (Some(length), false) => Ok(Framing::Length(length)),
-            (None, false) => Ok(Framing::None),
+            (None, true) => Framing::Chunked,
+            (Some(length), false) => Framing::Length(length),
+            (None, false) => Framing::None,
+        };
+        // Whether what follows is this body or the new protocol is for the service to say, after the rules would have
+        // had to read it (RFC 9110 §7.8 puts the body first; nobody needs it).
+        if self.upgrade && !matches!(framing, Framing::None | Framing::Length(0)) {
+            return refuse(Code::NormaliseFraming, "body in an upgrade request");
         }
+        Ok(framing)
     }
 }
 
