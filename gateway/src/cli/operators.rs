@@ -50,7 +50,7 @@ impl Operators {
             .bind_admin(plan.bind)
             .map_err(|error| format!("admin listener cannot bind {}: {error}", plan.bind))?;
         if let Ok(address) = socket.local_addr() {
-            log::info!(target: "yett", "listener `admin` on {address}");
+            log::info!(target: "yett", "admin listener on {address}");
         }
         let (stop, stopped) = watch::channel(false);
         let serve = crate::admin::serve(

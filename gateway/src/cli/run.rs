@@ -123,6 +123,7 @@ async fn serve(
     }
     let succeeded = offer(args.handover.as_deref(), &server)?;
     watch_files(&source, &live, &reloader);
+    log::info!(target: "yett", "serving generation {}", snapshot.generation);
     serving();
     let end = signals.wait(&reloader, &telemetry, succeeded).await;
     if end == End::Told {

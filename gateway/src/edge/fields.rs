@@ -48,7 +48,7 @@ pub(super) fn to_upstream(
         .headers
         .keys()
         .filter(|name| {
-            route.forward.strips(name.as_str()) || NEVER_FROM_CLIENTS.contains(&name.as_str())
+            route.forward.strips(name.as_str()) || is_never_from_clients(name.as_str())
         })
         .cloned()
         .collect();
@@ -77,6 +77,21 @@ pub(super) fn to_upstream(
         request.insert_header(X_FORWARDED_HOST.clone(), reading.canonical.host.as_str())?;
     }
     Ok(())
+}
+
+/// Services that read fields from an environment (CGI, WSGI) take `X_Real_IP` for `X-Real-IP`: an underscore must not
+/// be a second spelling of a field that only proxies write, or that frames the message.
+fn is_never_from_clients(name: &str) -> bool {
+    if NEVER_FROM_CLIENTS.contains(&name) {
+        return true;
+    }
+    if !name.contains('_') {
+        return false;
+    }
+    let name = name.replace('_', "-");
+    NEVER_FROM_CLIENTS.contains(&name.as_str())
+        || name.starts_with("x-forwarded-")
+        || matches!(name.as_str(), "x-request-id" | "content-length" | "transfer-encoding")
 }
 
 /// What goes to the client: the service's answer with what limits say, without what tells about our inside.

@@ -245,6 +245,8 @@ impl ProxyHttp for Proxy {
                     None => return FailToProxy { error_code: 0, can_reuse_downstream: false },
                 }
             }
+            // The framework ends the connection after this: the client should read so.
+            session.set_keepalive(None);
             // The client may be gone by now; the event is made all the same.
             let _ = refuse(session, context).await;
         }
