@@ -119,18 +119,12 @@ async fn serve(
     start_state(&state, &snapshot, inheritance.is_some()).await;
     server.adopt(&snapshot);
     server.close_unclaimed();
-    for (name, address) in server.addresses() {
-        log::info!(target: "yett", "listener `{name}` on {address}");
-    }
-    if let Some(address) = server.admin_address() {
-        log::info!(target: "yett", "admin listener on {address}");
-    }
     if let Some(inheritance) = inheritance {
         inheritance.ready().map_err(|error| format!("handover: {error}"))?;
     }
-    log::info!(target: "yett", "serving generation {}", snapshot.generation);
     let succeeded = offer.map(|offer| await_successor(offer, &server)).transpose()?;
     watch_files(&source, &live, &reloader);
+    log::info!(target: "yett", "serving generation {}", snapshot.generation);
     serving(Serving { server: &server });
     let end = signals.wait(&reloader, &telemetry, succeeded).await;
     if end == End::Told {

@@ -127,11 +127,6 @@ impl Server {
             .collect()
     }
 
-    /// Bound address of the admin listener.
-    pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.lock().as_ref().and_then(|admin| admin.socket.local_addr().ok())
-    }
-
     /// The process was told to stop: readiness fails from now on, connections are still taken.
     pub fn announce_end(&self) {
         self.ending.store(true, Ordering::Release);
@@ -296,6 +291,7 @@ impl Server {
                 return log::error!(target: "yett::edge", "listener `{name}` cannot accept: {error}");
             }
         };
+        log_address(&format!("listener `{name}`"), &socket);
         let door = Door {
             name: name.clone(),
             gateway: self.gateway.clone(),
@@ -321,6 +317,7 @@ impl Server {
         };
         match from_std(&socket) {
             Ok(listener) => {
+                log_address("admin listener", &listener);
                 let (stop, stopped) = watch::channel(false);
                 serve(listener, plan, stopped);
                 *running = Some(RunningAdmin { plan: plan.clone(), socket, stop });
@@ -385,6 +382,13 @@ pub fn access_log(snapshot: &Snapshot) -> AccessLog {
 /// Takes over from the process behind `path`, if there is one.
 pub fn inherit(path: &Path) -> io::Result<Option<Inheritance>> {
     Inheritance::claim(path)
+}
+
+/// For people and tests: port 0 has become a real one.
+fn log_address(what: &str, socket: &TcpListener) {
+    if let Ok(address) = socket.local_addr() {
+        log::info!(target: "yett::edge", "{what} on {address}");
+    }
 }
 
 fn from_std(socket: &std::net::TcpListener) -> io::Result<TcpListener> {
