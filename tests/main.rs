@@ -9,4 +9,5 @@
 #![allow(unreachable_pub)]
 
 mod harness;
+mod ops;
 mod smoke;

@@ -1,7 +1,7 @@
 //! HTTP/1: we read each head ourselves, strictly and under a deadline, before the framework parses it. It then gets
 //! exactly these bytes, so what was judged is what is parsed.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -9,6 +9,7 @@ use pingora::apps::HttpServerApp;
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::gateway::Gateway;
@@ -34,6 +35,10 @@ const DRAIN_LINGER: Duration = Duration::from_secs(5);
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
 
+/// For the last request that a connection may carry. The framework forgets what it was told of keep-alive when it reads
+/// a head, but asks whether its server stops: then the answer says `Connection: close`.
+static LAST: LazyLock<Stop> = LazyLock::new(|| watch::channel(true).1);
+
 /// Serves requests until the connection ends; once the listener stops, the next answer ends it.
 pub(super) async fn serve(
     mut stream: Stream,
@@ -56,13 +61,8 @@ pub(super) async fn serve(
         };
         bytes = rest;
         let mut session = ServerSession::new_http1(stream);
-        let last = served == bounds.requests_per_connection || *stop.borrow();
-        session.set_keepalive(if last {
-            None
-        } else {
-            Some(bounds.idle_timeout.0.as_secs().max(1))
-        });
         session.set_pipelined_prefix(request);
+        let stop = if served == bounds.requests_per_connection { &LAST } else { stop };
         let exchange = gateway.proxy.process_new_http(session, stop);
         match ARRIVAL.scope(std::cell::Cell::new(Some(arrival)), exchange).await {
             Some(reused) => stream = reused.consume().0,
