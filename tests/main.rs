@@ -11,5 +11,6 @@
 mod address;
 mod harness;
 mod hostile;
+mod ops;
 mod routing;
 mod smoke;

@@ -47,9 +47,7 @@ pub(super) fn to_upstream(
     let strip: smallvec::SmallVec<[HeaderName; 4]> = request
         .headers
         .keys()
-        .filter(|name| {
-            route.forward.strips(name.as_str()) || is_never_from_clients(name.as_str())
-        })
+        .filter(|name| route.forward.strips(name.as_str()) || is_never_from_clients(name.as_str()))
         .cloned()
         .collect();
     for name in &strip {

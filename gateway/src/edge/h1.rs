@@ -1,7 +1,7 @@
 //! HTTP/1: we read each head ourselves, strictly and under a deadline, before the framework parses it. It then gets
 //! exactly these bytes, so what was judged is what is parsed.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -9,9 +9,11 @@ use pingora::apps::HttpServerApp;
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::gateway::Gateway;
+use super::listener::Stop;
 use super::proxy::ARRIVAL;
 use super::reply::Reply;
 use crate::base::clock::Now;
@@ -33,12 +35,21 @@ const DRAIN_LINGER: Duration = Duration::from_secs(5);
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
 
-/// Serves requests until the connection ends.
-pub(super) async fn serve(mut stream: Stream, connection: Arc<Connection>, gateway: &Arc<Gateway>) {
+/// For the last request that a connection may carry. The framework forgets what it was told of keep-alive when it reads
+/// a head, but asks whether its server stops: then the answer says `Connection: close`.
+static LAST: LazyLock<Stop> = LazyLock::new(|| watch::channel(true).1);
+
+/// Serves requests until the connection ends; once the listener stops, the next answer ends it.
+pub(super) async fn serve(
+    mut stream: Stream,
+    connection: Arc<Connection>,
+    gateway: &Arc<Gateway>,
+    stop: &Stop,
+) {
     let bounds = &connection.listener.bounds;
     let mut bytes = BytesMut::new();
     for served in 1..=bounds.requests_per_connection {
-        let length = match read_head(&mut stream, &mut bytes, &connection, gateway).await {
+        let length = match read_head(&mut stream, &mut bytes, &connection, stop).await {
             Ok(Some(length)) => length,
             Ok(None) => return,
             Err(finding) => return refuse(stream, finding, &connection, gateway).await,
@@ -50,14 +61,9 @@ pub(super) async fn serve(mut stream: Stream, connection: Arc<Connection>, gatew
         };
         bytes = rest;
         let mut session = ServerSession::new_http1(stream);
-        let last = served == bounds.requests_per_connection || *gateway.draining.borrow();
-        session.set_keepalive(if last {
-            None
-        } else {
-            Some(bounds.idle_timeout.0.as_secs().max(1))
-        });
         session.set_pipelined_prefix(request);
-        let exchange = gateway.proxy.process_new_http(session, &gateway.draining);
+        let stop = if served == bounds.requests_per_connection { &LAST } else { stop };
+        let exchange = gateway.proxy.process_new_http(session, stop);
         match ARRIVAL.scope(std::cell::Cell::new(Some(arrival)), exchange).await {
             Some(reused) => stream = reused.consume().0,
             None => return,
@@ -70,7 +76,7 @@ async fn read_head(
     stream: &mut Stream,
     bytes: &mut BytesMut,
     connection: &Connection,
-    gateway: &Gateway,
+    stop: &Stop,
 ) -> Decision<Option<usize>> {
     let bounds = &connection.listener.bounds;
     let mut deadline = None;
@@ -94,7 +100,7 @@ async fn read_head(
         seen = bytes.len();
         bytes.reserve(READ_BYTES);
         let read = if bytes.is_empty() {
-            match first_byte(stream, bytes, bounds.idle_timeout.0, gateway).await {
+            match first_byte(stream, bytes, bounds.idle_timeout.0, stop).await {
                 Some(read) => read,
                 None => return Ok(None),
             }
@@ -126,16 +132,16 @@ async fn first_byte(
     stream: &mut Stream,
     bytes: &mut BytesMut,
     idle: Duration,
-    gateway: &Gateway,
+    stop: &Stop,
 ) -> Option<std::io::Result<usize>> {
-    let mut draining = gateway.draining.clone();
+    let mut stop = stop.clone();
     tokio::select! {
         biased;
         read = stream.read_buf(bytes) => Some(read),
         () = tokio::time::sleep(idle) => None,
         () = async {
-            // An error means that the sender is gone: the process ends.
-            let _ = draining.wait_for(|draining| *draining).await;
+            // An error means that the sender is gone: the listener has ended.
+            let _ = stop.wait_for(|stop| *stop).await;
             tokio::time::sleep(DRAIN_LINGER).await;
         } => None,
     }

@@ -190,10 +190,7 @@ impl<'a> Fields<'a> {
                 return refuse(Code::NormaliseFraming, "Content-Length with Transfer-Encoding");
             }
             (None, true) if version == Http1::V10 => {
-                return refuse(
-                    Code::NormaliseFraming,
-                    "Transfer-Encoding in an HTTP/1.0 request",
-                );
+                return refuse(Code::NormaliseFraming, "Transfer-Encoding in an HTTP/1.0 request");
             }
             (None, true) => Framing::Chunked,
             (Some(length), false) => Framing::Length(length),
