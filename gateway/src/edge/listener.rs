@@ -139,8 +139,7 @@ async fn serve(
     let (gateway, stop) = (&door.gateway, &door.stop);
     let transport = transport(socket, peer);
     let Some(tls) = &plan.tls else {
-        let connection =
-            Arc::new(Connection { peer, secure: false, tls_version: None, listener: plan });
+        let connection = Arc::new(Connection::new(plan, peer, false, None));
         h1::serve(Box::new(Gathered::new(Box::new(transport))), connection, gateway, stop).await;
         return Ok(());
     };
@@ -155,7 +154,7 @@ async fn serve(
     };
     let tls_version = stream.get_ssl().and_then(|tls| tls.version());
     let speaks_h2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
-    let connection = Arc::new(Connection { peer, secure: true, tls_version, listener: plan });
+    let connection = Arc::new(Connection::new(plan, peer, true, tls_version));
     let stream: Stream = Box::new(Gathered::new(Box::new(stream)));
     match speaks_h2 {
         true => h2::serve(stream, connection, gateway, stop).await,
