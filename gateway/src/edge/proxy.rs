@@ -245,6 +245,8 @@ impl ProxyHttp for Proxy {
                     None => return FailToProxy { error_code: 0, can_reuse_downstream: false },
                 }
             }
+            // The framework closes the connection after a failure, whatever we say: the client is told.
+            session.set_keepalive(None);
             // The client may be gone by now; the event is made all the same.
             let _ = refuse(session, context).await;
         }
