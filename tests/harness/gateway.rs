@@ -223,9 +223,10 @@ impl Drop for Gateway {
     }
 }
 
-/// The binary, for its other commands.
+/// The binary, for its other commands; `YETT_BINARY` names another one than that of this build.
 pub fn yett() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_yett"))
+    let other = std::env::var_os("YETT_BINARY");
+    Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_yett").into()))
 }
 
 /// Code of the finding that decided, or the outcome when none did.
