@@ -56,7 +56,7 @@ finish() {
     heading "$1 after $((SECONDS - began)) s"
     local line
     line=$(printf '%s | ' "${results[@]:-no test was run}")
-    say "$1 | ${line% | }"
+    say "$1 | ${line% | }" | tee "${YETT_SUMMARY:-/dev/null}"
     exit "${failed:-0}"
 }
 

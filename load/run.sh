@@ -2,7 +2,7 @@
 # Runs the k6 scripts against a demo of its own: load/run.sh [smoke] [mixed] [reload]
 #
 # The demo listens on free ports of the loopback and is ended by its process id. PROFILE=dev takes the unoptimised
-# build; its latencies say nothing.
+# build; its latencies say nothing. K6_ARGS is passed on to k6.
 . "$(dirname "${BASH_SOURCE[0]}")/../.ci/common.sh"
 
 scripts=("$@")
@@ -51,13 +51,14 @@ done
     fail "the demo did not become ready"
 }
 
+read -r -a k6_args <<<"${K6_ARGS:-}"
 # Scripts that fail are reported at the end; the others run all the same.
 failed=()
 for script in "${scripts[@]}"; do
     heading "load/$script.js"
     "$K6" run --quiet --no-usage-report \
         --env "TARGET=http://127.0.0.1:$port" --env "ADMIN=http://127.0.0.1:$admin_port" \
-        --env "TOKENS=$work/tokens.json" "load/$script.js" || failed+=("$script")
+        --env "TOKENS=$work/tokens.json" "${k6_args[@]}" "load/$script.js" || failed+=("$script")
     kill -0 "$demo" 2>/dev/null || {
         tail -n 50 "$work/demo.log" >&2
         fail "the demo ended during load/$script.js"

@@ -253,7 +253,7 @@ def await_port(name, process, port, log):
             return
         except OSError:
             time.sleep(0.05)
-    raise Failure(f"{name} does not listen on port {port}:\n{log.read_text(errors='replace')}")
+    raise Failure(f"{name} does not listen on port {port}:\n{log.read_text(errors='replace')[:2000]}")
 
 
 def stop(processes):
@@ -419,7 +419,7 @@ def report(args, proxies):
         print(f"\nThe machine was not quiet: others used up to {others:.2f} processors (bound {args.quiet}). Measure again.")
     idle = [proxy.what for proxy in proxies if median(proxy, "busy") < 0.9]
     if idle:
-        print(f"\nThe load was too small to fill one processor for: {', '.join(idle)}; their req/s is the load's, not theirs.")
+        print(f"\nNever had a processor filled: {', '.join(idle)}; their req/s is the load's or the machine's, not theirs.")
 
 
 def promise(what, measured, target, met):

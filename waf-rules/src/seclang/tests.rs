@@ -148,3 +148,40 @@ fn includes_by_wildcard_in_order_and_bounded() {
         Ruleset::builder().file(folder.path().join("main.conf")).build().map(|_| ()).unwrap_err();
     assert_eq!(errors.iter().next().unwrap().message, "includes nest 17 deep, bound 16");
 }
+
+/// Rules with bytes dropped, doubled and swapped: each loads or is refused with a place, none panics.
+#[test]
+fn mutated_rules_load_or_are_refused() {
+    let text = "SecDefaultAction \"phase:2,log,pass\"\n\
+                SecRule ARGS|!ARGS:/^a\\/|b/|&TX:x \"!@rx ^[^\\]\\x{41}]{1,3}(?:a|b)*+$\" \\\n    \"id:1,phase:2,deny,t:none,\
+                msg:'it\\'s %{tx.0}, %{MATCHED_VAR}',setvar:'tx.a_%{tx.b}=+%{tx.c}',skipAfter:END,ctl:ruleRemoveTargetById=1-9;ARGS:q,chain\"\n\
+                SecRule MATCHED_VARS \"@within a b\" \"t:lowercase\"\nSecMarker END\n\
+                SecRuleUpdateTargetById 1 \"!REQUEST_COOKIES:/x/\"\nSecRuleRemoveByTag ^a\n";
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = |bound: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as usize % bound.max(1)
+    };
+    for _ in 0..4_000 {
+        let mut mutated: Vec<char> = text.chars().collect();
+        for _ in 0..=next(4) {
+            let at = next(mutated.len());
+            match next(3) {
+                0 if mutated.len() > 1 => drop(mutated.remove(at)),
+                1 => mutated.insert(
+                    at,
+                    ['"', '\'', '\\', '\n', '/', '|', '{', '%', ',', ':', '\u{e9}'][next(11)],
+                ),
+                _ => mutated.truncate(at.max(1)),
+            }
+        }
+        let mutated: String = mutated.into_iter().collect();
+        if let Err(errors) = Ruleset::builder().text("t.conf", mutated).build() {
+            assert!(
+                errors.iter().all(|error| error.line > 0
+                    && error.column > 0
+                    && !error.to_string().is_empty())
+            );
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use waf_rules::{Bounds, EngineMode, Profile, ProfileOptions, Ruleset};
 
-use crate::{ftw, prefilter_differences};
+use crate::{assert_decides, ftw, prefilter_differences};
 
 /// Tests that pass; a ratchet. The four that do not ask what only an HTTP server decides: which of two
 /// framing headers it drops (920181-1), what it refuses (920430-5, 921140-1), what it merges (920620-1).
@@ -49,7 +49,7 @@ fn profile(folder: &Path) -> Profile {
         blocking_paranoia: 4,
         detection_paranoia: 4,
         engine: Some(EngineMode::DetectionOnly),
-        bounds: Bounds { body_bytes: 1024 * 1024, ..Bounds::default() },
+        bounds: Bounds { body_bytes: 1024 * 1024, work: u64::MAX, ..Bounds::default() },
         ..ProfileOptions::default()
     };
     Profile::new(&load(folder, SETUP), options).unwrap_or_else(|errors| panic!("{errors:?}"))
@@ -86,4 +86,20 @@ fn prefilter_loses_nothing() {
         differences.len(),
         differences.join("\n")
     );
+}
+
+#[test]
+fn decides_at_every_paranoia_level() {
+    let Some(folder) = folder() else { return };
+    let ruleset = load(&folder, "");
+    for paranoia in 1..=4 {
+        let options = ProfileOptions {
+            blocking_paranoia: paranoia,
+            detection_paranoia: paranoia,
+            ..ProfileOptions::default()
+        };
+        assert_decides(
+            &Profile::new(&ruleset, options).unwrap_or_else(|errors| panic!("{errors:?}")),
+        );
+    }
 }

@@ -10,8 +10,9 @@ mod builtin;
 mod crs;
 mod ftw;
 mod request;
+mod robust;
 
-use waf_rules::{Match, Profile, Transaction};
+use waf_rules::{Match, Profile, Transaction, Verdict};
 
 /// The prefilter against asking every operator about every value: over all stages the same rules
 /// match the same values, in the same order, with the same scores.
@@ -35,4 +36,28 @@ fn summary(tx: &Transaction) -> Summary {
     let one =
         |found: &Match| (found.rule_id, found.target.clone(), found.data.clone(), found.score);
     (tx.matched_rules().to_vec(), tx.matches().iter().map(one).collect())
+}
+
+/// Decisions, not only detections, which is all that regression tests ask for: an ordinary request
+/// passes, an attack is denied with 403.
+fn assert_decides(profile: &Profile) {
+    assert_eq!(verdict(profile, b"/products?category=shoes&page=2"), Verdict::Pass);
+    let attack = b"/products?id=1%27%20UNION%20SELECT%20password%20FROM%20users--%20-";
+    let denied = verdict(profile, attack);
+    assert!(matches!(&denied, Verdict::Deny(why) if why.status == 403), "{denied:?}");
+}
+
+fn verdict(profile: &Profile, target: &[u8]) -> Verdict {
+    let mut tx = Transaction::new(profile.clone());
+    tx.request_line(b"GET", target, b"HTTP/1.1");
+    tx.header(b"Host", b"shop.example.com");
+    tx.header(
+        b"User-Agent",
+        b"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    );
+    tx.header(b"Accept", b"text/html,application/xhtml+xml;q=0.9");
+    match tx.head() {
+        Verdict::Pass => tx.body(),
+        denied => denied,
+    }
 }
