@@ -18,6 +18,9 @@ const FUNCTION_LINES: usize = 70;
 /// `file function` with the reason why it may be longer. Empty is how it should be.
 const LONGER: &[(&str, &str)] = &[];
 
+/// Folders that the README's map may name before they are there.
+const COMING: &[&str] = &["tests/"];
+
 /// What each folder of `gateway/src` may use beside itself. The order is the one of the tour in `lib.rs`.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("base", &[]),
@@ -369,7 +372,8 @@ fn links_and_maps_lead_somewhere() {
             }
         }
         if page.path == "README.md" {
-            let missing = mapped(&page.text).into_iter().filter(|path| !root().join(path).exists());
+            let known = |path: &String| root().join(path).exists() || COMING.contains(&path.as_str());
+            let missing = mapped(&page.text).into_iter().filter(|path| !known(path));
             breaches.extend(missing.map(|path| format!("README.md: map names `{path}`")));
         }
     }
@@ -388,16 +392,21 @@ fn anchors(page: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Folders that stand at the start of a line in a block of text: `gateway/src/edge/   sockets`.
+/// Folders that a block of text names: `gateway/  package` at the start of a line, `src/edge  sockets` below it.
 fn mapped(page: &str) -> Vec<String> {
-    let folder = Regex::new(r"^\s{0,2}([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*/)(\s|$)").unwrap();
-    let mut inside = false;
+    let top = Regex::new(r"^([A-Za-z0-9_.-]+/)\s").unwrap();
+    let below = Regex::new(r"(?:^|\s{2})((?:src|tests)/[a-z_]+)\s").unwrap();
+    let (mut inside, mut folder) = (false, String::new());
     let mut found = Vec::new();
     for line in page.lines() {
         if line.starts_with("```") {
             inside = !inside;
-        } else if inside && let Some(named) = folder.captures(line) {
-            found.push(named[1].to_owned());
+            folder.clear();
+        } else if inside && let Some(named) = top.captures(line) {
+            folder = named[1].to_owned();
+            found.push(folder.clone());
+        } else if inside && !folder.is_empty() {
+            found.extend(below.captures_iter(line).map(|named| format!("{folder}{}", &named[1])));
         }
     }
     found
