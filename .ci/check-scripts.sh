@@ -33,8 +33,3 @@ while IFS=: read -r page target; do
     }
 done < <(grep -oHE '\]\([^)]+\)' README.md CHANGELOG.md docs/*.md load/*.md | sed -E 's/:\]\((.*)\)$/:\1/' | grep -vE ':(https?|mailto):')
 [ "$broken" -eq 0 ] || fail "broken links"
-
-# Every finding code is explained, and what is explained exists.
-codes() { grep -oE '"[a-z]+\.[a-z_]+", [A-Z]' gateway/src/base/code.rs | cut -d'"' -f2 | sort; }
-explained() { sed -n 's/^| `\([a-z]*\.[a-z_]*\)` | [0-9]* |.*/\1/p' docs/findings.md | sort; }
-diff <(codes) <(explained) || fail "docs/findings.md and gateway/src/base/code.rs have different codes (< code, > page)"

@@ -131,7 +131,8 @@ fn wait(body: &mut Option<Bytes>, end: bool, context: &mut Context) -> Result<()
         exchange.ledger.refuse(too_large(appetite.bytes));
         return Err(refused());
     }
-    if !end && bytes.len() < appetite.bytes {
+    // A body that fills the bound to the byte may end there, or go on: only its end, or one more byte, tells.
+    if !end && (bytes.len() < appetite.bytes || appetite.reject) {
         context.held = Held::Waiting(bytes);
         *body = Some(Bytes::new());
         return Ok(());
