@@ -135,7 +135,8 @@ impl Compile {
             Severity::Warning => self.warnings += 1,
         }
         let place = self.place.clone();
-        let problem = Problem { number, severity, place, at_key: false, message, hint: None, related: None };
+        let problem =
+            Problem { number, severity, place, at_key: false, message, hint: None, related: None };
         if full {
             self.left_out += 1;
             return self.unkept.insert(problem);

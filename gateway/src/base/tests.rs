@@ -1,8 +1,8 @@
 use std::time::Duration;
 
+use super::bounds::CONFIG_PROBLEMS;
 use super::claims::ClaimPath;
 use super::code::Code;
-use super::bounds::CONFIG_PROBLEMS;
 use super::compile::{Compile, nearest, number};
 use super::json::{read_document, read_object};
 use super::units::{Percent, Quota, Rate, SecretRef, Size, Span};
@@ -63,7 +63,12 @@ fn an_unknown_name_is_reported_with_its_place_and_the_nearest_one() {
     let mut cx = Compile::new();
     cx.within("routes", |cx| {
         cx.within(3, |cx| {
-            cx.unknown(number::UNKNOWN_LIMIT, "limit", "per-usr", ["per-user", "per-client"].into_iter());
+            cx.unknown(
+                number::UNKNOWN_LIMIT,
+                "limit",
+                "per-usr",
+                ["per-user", "per-client"].into_iter(),
+            );
         });
     });
     let problem = cx.into_problems().remove(0);
@@ -124,7 +129,8 @@ fn a_document_that_is_wrong_everywhere_costs_no_more_than_a_report() {
     let known: Vec<String> = (0..10_000).map(|name| format!("limit-{name}")).collect();
     for name in 0..10 * CONFIG_PROBLEMS {
         let known = known.iter().map(String::as_str);
-        cx.unknown(number::UNKNOWN_LIMIT, "limit", &format!("limjt-{name}"), known).related(Vec::new());
+        cx.unknown(number::UNKNOWN_LIMIT, "limit", &format!("limjt-{name}"), known)
+            .related(Vec::new());
     }
     assert!(cx.has_errors());
     assert_eq!(cx.left_out(), 12 * CONFIG_PROBLEMS - CONFIG_PROBLEMS);

@@ -5,7 +5,6 @@ mod control;
 mod demo;
 mod explain;
 mod health;
-mod operators;
 mod run;
 
 use std::path::PathBuf;

@@ -282,11 +282,7 @@ impl Names<'_> {
         })
     }
 
-    fn destination(
-        &self,
-        section: &RouteSection,
-        cx: &mut Compile,
-    ) -> Option<Destination> {
+    fn destination(&self, section: &RouteSection, cx: &mut Compile) -> Option<Destination> {
         match (&section.to, &section.respond) {
             (Some(_), Some(_)) => {
                 cx.within("respond", |cx| {

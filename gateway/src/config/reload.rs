@@ -32,9 +32,6 @@ pub type Trial = fn(&Arc<Snapshot>, &mut Compile);
 
 /// What takes over a generation: listeners, logs, metrics.
 pub trait Host: Send + Sync {
-    /// Fetches what a new generation wants to have at once, such as addresses of new host names. Blocks, for a
-    /// bounded time.
-    fn warm(&self, next: &Snapshot);
     /// May still refuse: binds what is new. Undone when dropped without [`Host::adopt`].
     fn prepare(&self, next: &Arc<Snapshot>) -> Result<(), String>;
     /// The generation serves from now on.
@@ -123,7 +120,6 @@ impl Reloader {
             }
         };
         *tried = Some(accepted.checksum);
-        self.host.warm(&accepted.snapshot);
         self.host.prepare(&accepted.snapshot).map_err(|why| self.refuse(why))?;
         self.generations.store(generation, Ordering::Relaxed);
         if !accepted.warnings.is_empty() {

@@ -70,7 +70,7 @@ pub(super) async fn read(
     let reading = read_until(session, &mut bytes, declared, &appetite);
     let read = match tokio::time::timeout(appetite.timeout, reading).await {
         Ok(Ok(read)) => read,
-        Ok(Err(error)) => return unreadable(exchange, error),
+        Ok(Err(error)) => return unreadable(session, context, error),
         Err(_) => return Ok(Err(exchange.ledger.refuse(too_slow(appetite.timeout)))),
     };
     let decided = match read {
@@ -208,7 +208,13 @@ fn declared_length(session: &Session) -> Option<usize> {
     value.to_str().ok()?.parse().ok()
 }
 
-fn unreadable(exchange: &mut Exchange, error: Box<Error>) -> Result<Result<(), Refused>> {
+fn unreadable(
+    session: &mut Session,
+    context: &mut Context,
+    error: Box<Error>,
+) -> Result<Result<(), Refused>> {
+    // Nobody knows where this body ends: what follows on the connection must not be taken for a request.
+    session.set_keepalive(None);
     let finding = match error.etype() {
         ErrorType::ReadTimedout => too_slow(bounds::BODY_READ_TIMEOUT),
         ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => {
@@ -217,7 +223,7 @@ fn unreadable(exchange: &mut Exchange, error: Box<Error>) -> Result<Result<(), R
         etype => Finding::new(Code::WafBodyUnreadable, etype.as_str())
             .detail("the request body is not framed as its header says"),
     };
-    Ok(Err(exchange.ledger.refuse(finding)))
+    Ok(Err(context.exchange()?.ledger.refuse(finding)))
 }
 
 fn too_slow(bound: Duration) -> Box<Finding> {

@@ -29,10 +29,10 @@ pub(super) struct Attempt {
 
 /// Chooses a peer. The permit is asked for here: this is the only way to a service.
 pub(super) fn choose(context: &mut Context) -> Result<Box<HttpPeer>> {
-    let before = context.attempt.take();
-    let (mut tried, started) = match before {
+    let now = Now::read();
+    let (mut tried, started) = match context.attempt.take() {
         Some(attempt) => (attempt.tried, attempt.started),
-        None => (Tried::new(), Instant::now()),
+        None => (Tried::new(), now.instant),
     };
     let exchange = context.exchange()?;
     if exchange.permit().is_none() {
@@ -41,7 +41,6 @@ pub(super) fn choose(context: &mut Context) -> Result<Box<HttpPeer>> {
     let Some(service) = exchange.route().and_then(|route| route.service.clone()) else {
         return Err(Error::explain(ErrorType::InternalError, "route without service"));
     };
-    let now = Now::read();
     let picked = service.pick(&tried, now);
     let peer = match exchange.ledger.demand(picked) {
         Ok(peer) => peer,
@@ -57,7 +56,7 @@ pub(super) fn choose(context: &mut Context) -> Result<Box<HttpPeer>> {
         status: None,
     });
     let target = Box::new(framework_peer(&peer));
-    context.attempt = Some(Attempt { tried, peer, started });
+    context.attempt = Some(Box::new(Attempt { tried, peer, started }));
     Ok(target)
 }
 

@@ -30,7 +30,10 @@ impl Reply {
     }
 
     /// The answer that a route's configuration gives.
-    pub(super) fn configured(respond: &RespondSection, fields: &[(HeaderName, HeaderValue)]) -> Reply {
+    pub(super) fn configured(
+        respond: &RespondSection,
+        fields: &[(HeaderName, HeaderValue)],
+    ) -> Reply {
         let status =
             StatusCode::from_u16(respond.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut headers = fields.to_vec();

@@ -110,7 +110,8 @@ fn fields(section: &ForwardSection, cx: &mut Compile, into: &mut Fields) {
     for (name, path) in &section.claims {
         cx.within(name.clone(), |cx| {
             if let Some(first) = seen.insert(folded(name).into_owned(), name) {
-                cx.error(number::FORWARD_TWICE, format!("field `{name}` is the same as `{first}`")).at_key();
+                cx.error(number::FORWARD_TWICE, format!("field `{name}` is the same as `{first}`"))
+                    .at_key();
             }
             match (settable(name), path.parse()) {
                 (Ok(field), Ok(path)) => {

@@ -134,7 +134,12 @@ impl Plan {
                 Some(Some(plan)) => plans.push(plan.clone()),
                 Some(None) => {}
                 None => cx.within(index, |cx| {
-                    cx.unknown(number::UNKNOWN_ISSUER, "issuer", name, issuers.keys().map(String::as_str));
+                    cx.unknown(
+                        number::UNKNOWN_ISSUER,
+                        "issuer",
+                        name,
+                        issuers.keys().map(String::as_str),
+                    );
                 }),
             }
         }
@@ -164,8 +169,11 @@ fn check_issuer(issuer: &str, cx: &mut Compile) {
 
 fn check_audiences(audiences: &[String], cx: &mut Compile) {
     if audiences.is_empty() {
-        cx.error(number::AUDIENCES, "no audience: tokens made for any other service would be taken")
-            .hint("name this API as the issuer names it in `aud`");
+        cx.error(
+            number::AUDIENCES,
+            "no audience: tokens made for any other service would be taken",
+        )
+        .hint("name this API as the issuer names it in `aud`");
     }
     for (index, audience) in audiences.iter().enumerate() {
         if audience.is_empty() {

@@ -143,11 +143,11 @@ impl<'a> Fields<'a> {
         let (name, value) = field(line)?;
         // Only four names matter here: their lengths tell them apart before their letters do.
         match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => self.add_host(value),
             7 if name.eq_ignore_ascii_case(b"upgrade") => {
                 self.upgrade = true;
                 Ok(())
             }
-            4 if name.eq_ignore_ascii_case(b"host") => self.add_host(value),
             14 if name.eq_ignore_ascii_case(b"content-length") => self.add_length(value),
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.add_coding(value),
             _ => Ok(()),
@@ -185,21 +185,23 @@ impl<'a> Fields<'a> {
     }
 
     fn framing(&self, version: Http1) -> Decision<Framing> {
-        // Whose protocol would the body be in? Proxies disagreed, and smuggled (CVE-2026-2833).
-        if self.upgrade && (self.chunked || self.content_length.is_some_and(|length| length > 0)) {
-            return refuse(Code::NormaliseFraming, "Upgrade with a body");
-        }
-        match (self.content_length, self.chunked) {
+        let framing = match (self.content_length, self.chunked) {
             (Some(_), true) => {
-                refuse(Code::NormaliseFraming, "Content-Length with Transfer-Encoding")
+                return refuse(Code::NormaliseFraming, "Content-Length with Transfer-Encoding");
             }
             (None, true) if version == Http1::V10 => {
-                refuse(Code::NormaliseFraming, "Transfer-Encoding in an HTTP/1.0 request")
+                return refuse(Code::NormaliseFraming, "Transfer-Encoding in an HTTP/1.0 request");
             }
-            (None, true) => Ok(Framing::Chunked),
-            (Some(length), false) => Ok(Framing::Length(length)),
-            (None, false) => Ok(Framing::None),
+            (None, true) => Framing::Chunked,
+            (Some(length), false) => Framing::Length(length),
+            (None, false) => Framing::None,
+        };
+        // Whether what follows is this body or the new protocol is for the service to say, after the rules would have
+        // had to read it (RFC 9110 §7.8 puts the body first; nobody needs it).
+        if self.upgrade && !matches!(framing, Framing::None | Framing::Length(0)) {
+            return refuse(Code::NormaliseFraming, "body in an upgrade request");
         }
+        Ok(framing)
     }
 }
 
@@ -224,9 +226,9 @@ fn field(line: &[u8]) -> Decision<(&[u8], &[u8])> {
 /// `tchar` of RFC 9110 §5.6.2.
 const TOKEN: [bool; 256] = {
     let mut table = [false; 256];
-    let mut byte = 0u8;
-    while byte < 128 {
-        table[byte as usize] = byte.is_ascii_alphanumeric();
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
         byte += 1;
     }
     let marks = b"!#$%&'*+-.^_`|~";

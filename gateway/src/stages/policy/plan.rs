@@ -73,8 +73,11 @@ impl Plan {
         };
         if section.optional == Some(true) && plan.asks() {
             cx.within("optional", |cx| {
-                cx.error(number::OPTIONAL_WITH_DEMANDS, "an anonymous request could never meet what this `auth` asks for")
-                    .hint("remove `optional`, or the scopes, roles, claims, mfa and max_age");
+                cx.error(
+                    number::OPTIONAL_WITH_DEMANDS,
+                    "an anonymous request could never meet what this `auth` asks for",
+                )
+                .hint("remove `optional`, or the scopes, roles, claims, mfa and max_age");
             });
         }
         plan
@@ -97,7 +100,10 @@ fn check_scopes(scopes: &[String], cx: &mut Compile) {
         let allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
         if scope.is_empty() || !scope.bytes().all(allowed) {
             cx.within(index, |cx| {
-                cx.error(number::SCOPE, "scope must be visible ASCII without space, quote and backslash");
+                cx.error(
+                    number::SCOPE,
+                    "scope must be visible ASCII without space, quote and backslash",
+                );
             });
         }
     }
@@ -125,8 +131,11 @@ fn check_age(max_age: Option<Duration>, cx: &mut Compile) {
 fn check_mfa(mfa: bool, issuers: &[IssuerFacts<'_>], cx: &mut Compile) {
     for issuer in issuers.iter().filter(|issuer| mfa && !issuer.maps_mfa) {
         let name = issuer.name;
-        cx.error(number::MFA_UNMAPPED, format!("issuer `{name}` does not say when a token is multi-factor"))
-            .hint(format!("set `issuers.{name}.mfa`"));
+        cx.error(
+            number::MFA_UNMAPPED,
+            format!("issuer `{name}` does not say when a token is multi-factor"),
+        )
+        .hint(format!("set `issuers.{name}.mfa`"));
     }
 }
 
@@ -135,7 +144,10 @@ fn claims(section: &AuthSection, cx: &mut Compile) -> Box<[AllowedValues]> {
     for (path, values) in section.claims.iter().flatten() {
         cx.within(path.clone(), |cx| {
             if values.is_empty() {
-                cx.error(number::CLAIM_VALUES, "no value is allowed: every request would be refused");
+                cx.error(
+                    number::CLAIM_VALUES,
+                    "no value is allowed: every request would be refused",
+                );
             }
             match path.parse() {
                 Ok(path) => claims.push((path, boxed(values))),

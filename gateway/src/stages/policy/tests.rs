@@ -168,8 +168,16 @@ fn problems_have_their_place() {
         (json!({ "scopes": ["a b"] }), number::SCOPE, vec!["scopes".into(), 0.into()]),
         (json!({ "scopes": ["a", ""] }), number::SCOPE, vec!["scopes".into(), 1.into()]),
         (json!({ "scopes": ["a\""] }), number::SCOPE, vec!["scopes".into(), 0.into()]),
-        (json!({ "optional": true, "scopes": ["a"] }), number::OPTIONAL_WITH_DEMANDS, at(&["optional"])),
-        (json!({ "optional": true, "max_age": "5m" }), number::OPTIONAL_WITH_DEMANDS, at(&["optional"])),
+        (
+            json!({ "optional": true, "scopes": ["a"] }),
+            number::OPTIONAL_WITH_DEMANDS,
+            at(&["optional"]),
+        ),
+        (
+            json!({ "optional": true, "max_age": "5m" }),
+            number::OPTIONAL_WITH_DEMANDS,
+            at(&["optional"]),
+        ),
         (json!({ "mfa": true }), number::MFA_UNMAPPED, at(&["mfa"])),
         (json!({ "claims": { "a..b": ["x"] } }), number::CLAIM_PATH, at(&["claims", "a..b"])),
         (json!({ "claims": { "a": [] } }), number::CLAIM_VALUES, at(&["claims", "a"])),

@@ -82,7 +82,10 @@ impl LimitPlan {
         let scope = scope(section.scope, shared, cx);
         if section.scope == Some(LimitScope::Local) && section.on_store_loss != OnStoreLoss::Local {
             cx.within("on_store_loss", |cx| {
-                cx.warning(number::LIMIT_SCOPE, "`on_store_loss` has no effect on a limit of scope `local`");
+                cx.warning(
+                    number::LIMIT_SCOPE,
+                    "`on_store_loss` has no effect on a limit of scope `local`",
+                );
             });
         }
         let (measure, key, scope) = (measure?, key?, scope?);
@@ -136,7 +139,10 @@ impl RouteLimits {
             distinct.into_iter().partition(|limit| limit.key.needs_identity());
         for set in [&early, &late] {
             if set.len() > CHARGES_MAX {
-                cx.error(number::LIMITS_CROWDED, format!("{} limits apply at once, bound {CHARGES_MAX}", set.len()));
+                cx.error(
+                    number::LIMITS_CROWDED,
+                    format!("{} limits apply at once, bound {CHARGES_MAX}", set.len()),
+                );
             }
         }
         RouteLimits {
@@ -148,7 +154,8 @@ impl RouteLimits {
 
 fn check_params(limit: &LimitPlan, params: &[&str], cx: &mut Compile) {
     for name in limit.path_params().filter(|name| !params.contains(name)) {
-        let problem = cx.unknown(number::LIMIT_PARAMETER, "path parameter", name, params.iter().copied());
+        let problem =
+            cx.unknown(number::LIMIT_PARAMETER, "path parameter", name, params.iter().copied());
         problem.message = format!(
             "limit `{}` counts by `path.{name}`, which the route's path does not have",
             limit.name
@@ -178,20 +185,28 @@ fn measure(section: &LimitSection, cx: &mut Compile) -> Option<Measure> {
         (None, Some(quota)) => {
             if section.burst.is_some() {
                 cx.within("burst", |cx| {
-                    cx.error(number::LIMIT_BURST, "`burst` belongs to `rate`; a quota may be used at once").at_key();
+                    cx.error(
+                        number::LIMIT_BURST,
+                        "`burst` belongs to `rate`; a quota may be used at once",
+                    )
+                    .at_key();
                 });
                 return None;
             }
             if quota.count > EXACT {
                 cx.within("quota", |cx| {
-                    cx.error(number::LIMIT_COUNT, format!("quota {} per window, bound {EXACT}", quota.count));
+                    cx.error(
+                        number::LIMIT_COUNT,
+                        format!("quota {} per window, bound {EXACT}", quota.count),
+                    );
                 });
                 return None;
             }
             Some(Measure::Quota(quota))
         }
         (None, None) => {
-            cx.error(number::LIMIT_KIND, "a limit needs `rate` or `quota`").hint("for example `rate: 100/1s`");
+            cx.error(number::LIMIT_KIND, "a limit needs `rate` or `quota`")
+                .hint("for example `rate: 100/1s`");
             None
         }
         (Some(_), Some(_)) => {
@@ -237,7 +252,8 @@ fn gcra(rate: Rate, burst: Option<u64>, cx: &mut Compile) -> Option<Measure> {
 fn scope(scope: Option<LimitScope>, shared: bool, cx: &mut Compile) -> Option<LimitScope> {
     if scope == Some(LimitScope::Shared) && !shared {
         cx.within("scope", |cx| {
-            cx.error(number::LIMIT_SCOPE, "scope `shared` needs a `store`").hint("add `store: { redis: ... }`");
+            cx.error(number::LIMIT_SCOPE, "scope `shared` needs a `store`")
+                .hint("add `store: { redis: ... }`");
         });
         return None;
     }
@@ -314,7 +330,10 @@ fn deadline(deadline: Span, cx: &mut Compile) -> Option<std::time::Duration> {
     if (least..=most).contains(&deadline.0) {
         return Some(deadline.0);
     }
-    cx.error(number::STORE_BOUND, format!("deadline {deadline}, allowed: {} to {}", Span(least), Span(most)));
+    cx.error(
+        number::STORE_BOUND,
+        format!("deadline {deadline}, allowed: {} to {}", Span(least), Span(most)),
+    );
     None
 }
 

@@ -79,7 +79,9 @@ impl Rule {
         let section = entry.matches;
         let host = HostPattern::parse(section.host.as_deref());
         let host = cx.within("host", |cx| report(host, number::HOST_PATTERN, cx));
-        let path = cx.within("path", |cx| report(PathPattern::parse(&section.path), number::PATH_PATTERN, cx));
+        let path = cx.within("path", |cx| {
+            report(PathPattern::parse(&section.path), number::PATH_PATTERN, cx)
+        });
         let methods = cx.within("methods", |cx| read_methods(section, names, cx));
         let conditions = cx.within("headers", |cx| read_conditions(section, cx));
         Some(Rule { index, host: host?, path: path?, methods: methods?, conditions: conditions? })
@@ -144,7 +146,10 @@ fn read_methods(
 fn read_conditions(section: &MatchSection, cx: &mut Compile) -> Option<Vec<Condition>> {
     if section.headers.len() > CONDITIONS {
         let count = section.headers.len();
-        cx.error(number::HEADER_CONDITION, format!("{count} header conditions, bound {CONDITIONS}"));
+        cx.error(
+            number::HEADER_CONDITION,
+            format!("{count} header conditions, bound {CONDITIONS}"),
+        );
         return None;
     }
     let mut conditions: Option<Vec<Condition>> = Some(Vec::new());
@@ -165,7 +170,10 @@ fn read_conditions(section: &MatchSection, cx: &mut Compile) -> Option<Vec<Condi
             read.as_ref().is_none_or(|read| known.iter().all(|(name, _)| *name != read.0))
         };
         if !first(conditions.as_deref().unwrap_or_default()) {
-            cx.error(number::HEADER_CONDITION, format!("field `{name}` is named twice (names ignore case)"));
+            cx.error(
+                number::HEADER_CONDITION,
+                format!("field `{name}` is named twice (names ignore case)"),
+            );
         }
         conditions = conditions.zip(read).map(|(mut all, one)| {
             all.push(one);
@@ -204,7 +212,10 @@ fn report_rivals(rules: &[Rule], routes: &[RouteEntry<'_>], cx: &mut Compile) {
         group.push(rule);
         if group.len() == RIVALS + 1 {
             within_match(rule.index, cx, |cx| {
-                cx.error(number::ROUTES_CROWDED, format!("more than {RIVALS} routes with this host and path"));
+                cx.error(
+                    number::ROUTES_CROWDED,
+                    format!("more than {RIVALS} routes with this host and path"),
+                );
             });
         }
     }
@@ -219,9 +230,12 @@ fn report_conflict(rule: &Rule, group: &[&Rule], routes: &[RouteEntry<'_>], cx: 
     let Some(rival) = group.iter().find(|rival| rule.conflicts(rival)) else { return };
     within_match(rule.index, cx, |cx| {
         let (own, other) = (routes[rule.index].id, routes[rival.index].id);
-        cx.error(number::ROUTE_CONFLICT, format!("routes `{own}` and `{other}` match the same requests"))
-            .hint("give one of them another path, other methods or one more header condition")
-            .related(place(rival.index));
+        cx.error(
+            number::ROUTE_CONFLICT,
+            format!("routes `{own}` and `{other}` match the same requests"),
+        )
+        .hint("give one of them another path, other methods or one more header condition")
+        .related(place(rival.index));
     });
 }
 

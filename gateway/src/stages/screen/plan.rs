@@ -48,7 +48,10 @@ fn warn_shadowed(allow: &[IpNet], deny: &Blocks, cx: &mut Compile) {
     for (index, block) in allow.iter().enumerate().filter(|(_, block)| deny.contains_block(**block))
     {
         cx.within(index, |cx| {
-            cx.warning(number::SHADOWED_BLOCK, format!("block {block} never passes: `deny` holds all of it"));
+            cx.warning(
+                number::SHADOWED_BLOCK,
+                format!("block {block} never passes: `deny` holds all of it"),
+            );
         });
     }
 }

@@ -14,7 +14,6 @@ use crate::state::endpoints::endpoint::Needed;
 use crate::state::endpoints::health::Check;
 use crate::state::endpoints::service::{Service, ServiceSpec, Target};
 
-
 /// Most endpoints of one service.
 const ENDPOINTS: usize = 1024;
 /// Tries of one request.
@@ -87,7 +86,10 @@ impl ServicePlan {
 
 fn targets(written: &[String], cx: &mut Compile) -> Option<Vec<Target>> {
     if written.is_empty() || written.len() > ENDPOINTS {
-        cx.error(number::ENDPOINT, format!("{} endpoints, allowed 1 to {ENDPOINTS}", written.len()));
+        cx.error(
+            number::ENDPOINT,
+            format!("{} endpoints, allowed 1 to {ENDPOINTS}", written.len()),
+        );
         return None;
     }
     let mut seen = HashSet::new();
@@ -142,7 +144,10 @@ fn health_target(path: &str, cx: &mut Compile) -> Option<String> {
         && !path.contains('#')
         && path.parse::<http::uri::PathAndQuery>().is_ok();
     if !valid {
-        cx.error(number::HEALTH, format!("path `{path}` is not an absolute path, for example /healthz"));
+        cx.error(
+            number::HEALTH,
+            format!("path `{path}` is not an absolute path, for example /healthz"),
+        );
     }
     valid.then(|| path.to_owned())
 }
@@ -153,7 +158,10 @@ fn needed(health: &HealthSection, cx: &mut Compile) -> Option<Needed> {
         if !valid {
             let (least, most) = (RESULTS.start(), RESULTS.end());
             cx.within(key, |cx| {
-                cx.error(number::HEALTH, format!("{count} results in a row, allowed {least} to {most}"));
+                cx.error(
+                    number::HEALTH,
+                    format!("{count} results in a row, allowed {least} to {most}"),
+                );
             });
         }
         valid.then_some(count)

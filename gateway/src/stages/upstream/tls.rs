@@ -38,11 +38,14 @@ impl UpstreamTls {
             read.map_err(wrong).map_err(|why| _ = cx.error(number::SERVICE_TLS, why)).ok()
         });
         let authorities = cx.within("ca", |cx| {
-            authorities(section.ca.as_deref()).map_err(|why| _ = cx.error(number::SERVICE_TLS, why)).ok()
+            authorities(section.ca.as_deref())
+                .map_err(|why| _ = cx.error(number::SERVICE_TLS, why))
+                .ok()
         });
         let (server_name, (ca, roots)) = name.zip(authorities)?;
         let generation = generation(&section.server_name, ca.as_deref());
-        let client = client(roots, protocol).map_err(|why| _ = cx.error(number::SERVICE_TLS, why)).ok()?;
+        let client =
+            client(roots, protocol).map_err(|why| _ = cx.error(number::SERVICE_TLS, why)).ok()?;
         let check = CheckTls { server_name, client, generation: mixed(generation, protocol) };
         Some(UpstreamTls { server_name: section.server_name.clone(), ca, generation, check })
     }

@@ -58,7 +58,11 @@ fn sections_that_are_taken() {
 #[test]
 fn each_problem_has_its_place() {
     let cases: Vec<(Value, u16, Vec<Step>)> = vec![
-        (json!({ "issuer": "", "jwks": "https://x.example/" }), number::ISSUER, vec!["issuer".into()]),
+        (
+            json!({ "issuer": "", "jwks": "https://x.example/" }),
+            number::ISSUER,
+            vec!["issuer".into()],
+        ),
         (
             json!({ "issuer": "https://id.example.com " , "jwks": "https://x.example/" }),
             number::ISSUER,
@@ -70,16 +74,32 @@ fn each_problem_has_its_place() {
         (json!({ "jwks": "file:" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
         (json!({ "jwks": "ftp://id.example.com/" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
         (json!({ "jwks": "http://id.example.com/" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
-        (json!({ "jwks": "https://user:secret@id.example.com/" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
+        (
+            json!({ "jwks": "https://user:secret@id.example.com/" }),
+            number::JWKS_ADDRESS,
+            vec!["jwks".into()],
+        ),
         (json!({ "jwks": "https://id.example.com/#a" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
-        (json!({ "jwks": "https://169.254.169.254/latest" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
+        (
+            json!({ "jwks": "https://169.254.169.254/latest" }),
+            number::JWKS_ADDRESS,
+            vec!["jwks".into()],
+        ),
         (json!({ "jwks": "https://[::1]/" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
-        (json!({ "jwks": "https://[::ffff:10.0.0.1]/" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
+        (
+            json!({ "jwks": "https://[::ffff:10.0.0.1]/" }),
+            number::JWKS_ADDRESS,
+            vec!["jwks".into()],
+        ),
         (json!({ "jwks": "https://2130706433/" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
         (json!({ "issuer": "corp" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
         (json!({ "jwks": "file:/nowhere/keys.json" }), number::JWKS_FILE, vec!["jwks".into()]),
         (json!({ "algorithms": [] }), number::ALGORITHMS, vec!["algorithms".into()]),
-        (json!({ "algorithms": ["ES256", "ES256"] }), number::ALGORITHMS, vec!["algorithms".into(), 1.into()]),
+        (
+            json!({ "algorithms": ["ES256", "ES256"] }),
+            number::ALGORITHMS,
+            vec!["algorithms".into(), 1.into()],
+        ),
         (
             json!({ "mfa": { "any_acr": ["a b"] } }),
             number::MFA_VALUE,
@@ -93,7 +113,11 @@ fn each_problem_has_its_place() {
         (json!({ "skew": "61s" }), number::SKEW, vec!["skew".into()]),
         (json!({ "refresh": "9s" }), number::REFRESH, vec!["refresh".into()]),
         (json!({ "refresh": "13h" }), number::REFRESH, vec!["refresh".into()]),
-        (json!({ "roles_from": ["a..b"] }), number::ROLES_PATH, vec!["roles_from".into(), 0.into()]),
+        (
+            json!({ "roles_from": ["a..b"] }),
+            number::ROLES_PATH,
+            vec!["roles_from".into(), 0.into()],
+        ),
     ];
     for (changes, number, mut place) in cases {
         place.splice(0..0, ["issuers".into(), Step::from("corp".to_owned())]);
@@ -112,7 +136,16 @@ fn all_problems_are_reported_at_once() {
     let (issuers, problems) = compile(&[("corp", bad)]);
     let mut numbers: Vec<u16> = problems.iter().map(|problem| problem.number).collect();
     numbers.sort_unstable();
-    assert_eq!(numbers, [number::AUDIENCES, number::JWKS_ADDRESS, number::ALGORITHMS, number::SKEW, number::ROLES_PATH]);
+    assert_eq!(
+        numbers,
+        [
+            number::AUDIENCES,
+            number::JWKS_ADDRESS,
+            number::ALGORITHMS,
+            number::SKEW,
+            number::ROLES_PATH
+        ]
+    );
     assert!(issuers["corp"].is_none());
 }
 

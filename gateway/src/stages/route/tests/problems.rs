@@ -3,7 +3,8 @@
 use super::super::plan::RIVALS;
 use super::{MatchSection, compile, section};
 use crate::base::compile::number::{
-    HEADER_CONDITION, HOST_PATTERN, METHOD, PATH_PATTERN, ROUTE_CONFLICT, ROUTES_CROWDED, UNREACHABLE,
+    HEADER_CONDITION, HOST_PATTERN, METHOD, PATH_PATTERN, ROUTE_CONFLICT, ROUTES_CROWDED,
+    UNREACHABLE,
 };
 use crate::base::compile::{Problem, Severity, Step};
 
@@ -132,7 +133,10 @@ fn two_routes_for_one_request_at_one_rank_are_a_conflict() {
         let found = problems(&[first, second]);
         assert_eq!(found.len(), usize::from(*conflict), "{first} and {second}: {found:?}");
         if let [problem] = found.as_slice() {
-            assert_eq!((problem.number, place(problem).as_str()), (ROUTE_CONFLICT, "routes.1.match"));
+            assert_eq!(
+                (problem.number, place(problem).as_str()),
+                (ROUTE_CONFLICT, "routes.1.match")
+            );
             assert_eq!(problem.related, Some(vec!["routes".into(), 0.into(), "match".into()]));
         }
     }

@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use crate::base::compile::number::ROUTE_CONFLICT;
 use super::{Ask, MatchSection, compile};
 use crate::base::code::Code;
 use crate::base::compile::Step;
+use crate::base::compile::number::ROUTE_CONFLICT;
 
 /// SplitMix64: small, seeded, the same everywhere.
 struct Draw(u64);

@@ -1,0 +1,48 @@
+//! What every test stands on.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`gateway`] | the binary: start, address, events, reload, signals, stop |
+//! | [`origin`] | a service that records whatever reaches it and answers as the test says |
+//! | [`client`] | requests as bytes, answers taken apart |
+//! | [`tls`] | authorities, certificates, TLS clients |
+//! | [`h2`] | an HTTP/2 client and an HTTP/2 service |
+//! | [`tokens`] | an issuer with its key set |
+//! | [`redis`] | a store |
+
+pub mod client;
+pub mod gateway;
+pub mod h2;
+pub mod origin;
+pub mod redis;
+pub mod tls;
+pub mod tokens;
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+/// Longest wait for anything. Long, because machines that run tests are busy; nobody waits for it unless a test fails.
+pub const DEADLINE: Duration = Duration::from_secs(15);
+
+/// A connection, whatever is below it.
+pub trait Wire: Read + Write + Send {}
+impl<T: Read + Write + Send> Wire for T {}
+
+/// Looks until there is something to see.
+#[track_caller]
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < end, "{what}: not seen within {DEADLINE:?}");
+        std::thread::park_timeout(Duration::from_millis(3));
+    }
+}
+
+/// Nobody accepts there.
+pub fn connect_refused(address: std::net::SocketAddr) -> bool {
+    std::net::TcpStream::connect(address)
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+}

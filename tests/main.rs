@@ -1,0 +1,16 @@
+//! End to end: the real binary, real sockets, real certificates, a real Redis. One binary, one file per theme.
+//!
+//! Nothing here knows the gateway's inside but the names of its findings. Ports are always 0, and whoever waits,
+//! waits for something that is seen, with a deadline.
+
+// A test fails by panicking: helpers of tests may too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+// `pub` in a test binary reaches nobody; it only says what a harness offers.
+#![allow(unreachable_pub)]
+
+mod address;
+mod harness;
+mod hostile;
+mod ops;
+mod routing;
+mod smoke;
