@@ -76,11 +76,41 @@ fn what_auth_asks_decides_in_defaults_and_in_routes() {
     // Key of `auth`, its value, a token that meets it, one that does not, and how that is refused.
     let cases = [
         ("scopes", json!(["read"]), json!({ "scope": "read" }), json!({}), "403 a policy.scope"),
-        ("roles", json!({ "all": ["x"] }), json!({ "roles": ["x"] }), json!({}), "403 a policy.role"),
-        ("roles", json!({ "any": ["x"] }), json!({ "roles": ["x"] }), json!({}), "403 a policy.role"),
-        ("claims", json!({ "t": ["1"] }), json!({ "t": "1" }), json!({ "t": "2" }), "403 a policy.claim"),
-        ("mfa", json!(true), json!({ "acr": "mfa" }), json!({ "acr": "x" }), "401 a policy.step_up"),
-        ("max_age", json!("5m"), json!({ "auth_age": "1m" }), json!({ "auth_age": "1h" }), "401 a policy.step_up"),
+        (
+            "roles",
+            json!({ "all": ["x"] }),
+            json!({ "roles": ["x"] }),
+            json!({}),
+            "403 a policy.role",
+        ),
+        (
+            "roles",
+            json!({ "any": ["x"] }),
+            json!({ "roles": ["x"] }),
+            json!({}),
+            "403 a policy.role",
+        ),
+        (
+            "claims",
+            json!({ "t": ["1"] }),
+            json!({ "t": "1" }),
+            json!({ "t": "2" }),
+            "403 a policy.claim",
+        ),
+        (
+            "mfa",
+            json!(true),
+            json!({ "acr": "mfa" }),
+            json!({ "acr": "x" }),
+            "401 a policy.step_up",
+        ),
+        (
+            "max_age",
+            json!("5m"),
+            json!({ "auth_age": "1m" }),
+            json!({ "auth_age": "1h" }),
+            "401 a policy.step_up",
+        ),
     ];
     for (key, value, meets, fails, refused) in cases {
         for section in ["/defaults/auth", "/routes/0/auth"] {
@@ -88,7 +118,11 @@ fn what_auth_asks_decides_in_defaults_and_in_routes() {
             assert_eq!(outcome(&snapshot(&base()), &ada(fails.clone())), "200 a", "{key}");
             assert_eq!(outcome(&asked, &ada(meets.clone())), "200 a", "{section}/{key}");
             assert_eq!(outcome(&asked, &ada(fails.clone())), refused, "{section}/{key}");
-            let watched = with(with(base(), &format!("{section}/{key}"), &value), &format!("{section}/mode"), &json!("monitor"));
+            let watched = with(
+                with(base(), &format!("{section}/{key}"), &value),
+                &format!("{section}/mode"),
+                &json!("monitor"),
+            );
             let noted = format!("200 a ~{}", refused.split(' ').next_back().unwrap());
             assert_eq!(outcome(&snapshot(&watched), &ada(fails.clone())), noted, "{section}/{key}");
         }
@@ -106,7 +140,14 @@ fn who_may_come_without_a_token_and_with_whose() {
             "/defaults/auth" => ("/defaults/auth/optional", "/defaults/auth/issuers"),
             _ => ("/routes/0/auth/optional", "/routes/0/auth/issuers"),
         };
-        cases.push((optional, Value::Null, json!(true), nobody.clone(), "401 a identity.missing", "200 a"));
+        cases.push((
+            optional,
+            Value::Null,
+            json!(true),
+            nobody.clone(),
+            "401 a identity.missing",
+            "200 a",
+        ));
         cases.push((issuers, Value::Null, both, other.clone(), "401 a identity.claims", "200 a"));
     }
     cases.push((
@@ -130,9 +171,30 @@ fn addresses_are_screened_for_all_and_for_a_route() {
     let refused = "403 open screen.listed";
     check(vec![
         ("/screen", Value::Null, deny.clone(), open.clone(), "200 open", "403 screen.listed"),
-        ("/screen", deny.clone(), watch.clone(), open.clone(), "403 screen.listed", "200 open ~screen.listed"),
-        ("/screen/allow", Value::Null, allow.clone(), open.clone(), "200 open", "403 screen.listed"),
-        ("/screen/deny", Value::Null, json!(["192.0.2.9/32"]), named.clone(), "200 open", "403 screen.listed"),
+        (
+            "/screen",
+            deny.clone(),
+            watch.clone(),
+            open.clone(),
+            "403 screen.listed",
+            "200 open ~screen.listed",
+        ),
+        (
+            "/screen/allow",
+            Value::Null,
+            allow.clone(),
+            open.clone(),
+            "200 open",
+            "403 screen.listed",
+        ),
+        (
+            "/screen/deny",
+            Value::Null,
+            json!(["192.0.2.9/32"]),
+            named.clone(),
+            "200 open",
+            "403 screen.listed",
+        ),
         ("/routes/1/screen", Value::Null, deny.clone(), open.clone(), "200 open", refused),
         ("/routes/1/screen", deny, watch, open.clone(), refused, "200 open ~screen.listed"),
         ("/routes/1/screen/allow", Value::Null, allow, open, "200 open", refused),
@@ -155,9 +217,23 @@ fn routes_match_what_they_say_and_answer_what_they_say() {
         ("/routes/1/match/host", Value::Null, json!("b.example"), open.clone(), "200 open", rest),
         ("/routes/1/match/path", Value::Null, json!("/other"), open.clone(), "200 open", rest),
         ("/routes/1/match/methods", Value::Null, json!(["POST"]), open.clone(), "200 open", rest),
-        ("/routes/1/match/headers", Value::Null, json!({ "x-a": "1" }), open.clone(), "200 open", rest),
+        (
+            "/routes/1/match/headers",
+            Value::Null,
+            json!({ "x-a": "1" }),
+            open.clone(),
+            "200 open",
+            rest,
+        ),
         ("/routes/1/id", Value::Null, json!("renamed"), open, "200 open", "200 renamed"),
-        ("/routes/2/respond/status", Value::Null, json!(204), json!({ "path": "/z" }), rest, "204 rest"),
+        (
+            "/routes/2/respond/status",
+            Value::Null,
+            json!(204),
+            json!({ "path": "/z" }),
+            rest,
+            "204 rest",
+        ),
         (
             "/routes/2/normalise/encoded_separators",
             Value::Null,
@@ -174,8 +250,22 @@ fn limits_hold_where_they_are_named() {
     let open = json!({ "path": "/open" });
     let inline = json!([{ "rate": "1/1s", "key": "route", "mode": "enforce" }]);
     check(vec![
-        ("/defaults/limits", Value::Null, json!(["often"]), open.clone(), "200 open", "200 open limit:often"),
-        ("/routes/1/limits", Value::Null, json!(["often"]), open.clone(), "200 open", "200 open limit:often"),
+        (
+            "/defaults/limits",
+            Value::Null,
+            json!(["often"]),
+            open.clone(),
+            "200 open",
+            "200 open limit:often",
+        ),
+        (
+            "/routes/1/limits",
+            Value::Null,
+            json!(["often"]),
+            open.clone(),
+            "200 open",
+            "200 open limit:often",
+        ),
         (
             "/routes/1/limits",
             Value::Null,
@@ -200,8 +290,10 @@ const DOUBTFUL: &str = "/open?v=x%27%20and%20y";
 
 #[test]
 fn rules_hold_where_and_as_they_are_named() {
-    let attack = json!({ "path": ATTACK, "headers": { "accept": "*/*", "user-agent": "Mozilla/5.0" } });
-    let doubtful = json!({ "path": DOUBTFUL, "headers": { "accept": "*/*", "user-agent": "Mozilla/5.0" } });
+    let attack =
+        json!({ "path": ATTACK, "headers": { "accept": "*/*", "user-agent": "Mozilla/5.0" } });
+    let doubtful =
+        json!({ "path": DOUBTFUL, "headers": { "accept": "*/*", "user-agent": "Mozilla/5.0" } });
     let rules = json!(["builtin"]);
     let (refused, passed) = ("403 open waf.blocked matches:1", "200 open matches:0");
     let level = |paranoia: u8, detection: u8| json!({ "rules": rules, "paranoia": paranoia, "detection_paranoia": detection, "threshold": 1 });
@@ -215,8 +307,20 @@ fn rules_hold_where_and_as_they_are_named() {
     let using = |section: Value| (section, "/waf/std");
     let mut profiles = Vec::new();
     for (before, after, request, first, second) in [
-        (json!({ "rules": rules }), json!({ "rules": rules, "mode": "monitor" }), &attack, refused, "200 open ~waf.blocked matches:1"),
-        (json!({ "rules": rules }), json!({ "rules": rules, "threshold": 1000 }), &attack, refused, "200 open matches:1"),
+        (
+            json!({ "rules": rules }),
+            json!({ "rules": rules, "mode": "monitor" }),
+            &attack,
+            refused,
+            "200 open ~waf.blocked matches:1",
+        ),
+        (
+            json!({ "rules": rules }),
+            json!({ "rules": rules, "threshold": 1000 }),
+            &attack,
+            refused,
+            "200 open matches:1",
+        ),
         (level(1, 1), level(1, 2), &doubtful, passed, "200 open matches:1"),
         (level(1, 2), level(2, 2), &doubtful, "200 open matches:1", refused),
     ] {
@@ -268,7 +372,11 @@ fn bodies_are_read_as_far_as_the_profile_says() {
         (json!({ "inspect": "64B", "over": "partial" }), "200 open matches:0"),
     ] {
         for mode in ["enforce", "monitor"] {
-            let document = with(base(), "/waf/std", &json!({ "rules": ["builtin"], "mode": mode, "body": body }));
+            let document = with(
+                base(),
+                "/waf/std",
+                &json!({ "rules": ["builtin"], "mode": mode, "body": body }),
+            );
             let document = with(document, "/routes/1/waf", &json!("std"));
             let expected = match (mode, expected.split_once(' ')) {
                 ("monitor", Some((status, rest))) if status != "200" => {
@@ -289,8 +397,22 @@ fn services_get_what_forward_says() {
     check(vec![
         ("/defaults/forward/claims", Value::Null, claims.clone(), token.clone(), "200 a", sent),
         ("/routes/0/forward/claims", Value::Null, claims, token.clone(), "200 a", sent),
-        ("/defaults/forward/authorization", json!("keep"), json!("remove"), token.clone(), "200 a", "200 a no-token"),
-        ("/routes/0/forward/authorization", json!("keep"), json!("remove"), token, "200 a", "200 a no-token"),
+        (
+            "/defaults/forward/authorization",
+            json!("keep"),
+            json!("remove"),
+            token.clone(),
+            "200 a",
+            "200 a no-token",
+        ),
+        (
+            "/routes/0/forward/authorization",
+            json!("keep"),
+            json!("remove"),
+            token,
+            "200 a",
+            "200 a no-token",
+        ),
     ]);
 }
 
@@ -326,12 +448,18 @@ fn the_parts_that_outlive_a_generation_get_what_is_written() {
     });
     let snapshot = snapshot(&document);
     let admin = snapshot.admin.as_ref().unwrap();
-    assert_eq!((admin.bind.to_string().as_str(), &*admin.token), ("127.0.0.1:1", "0123456789abcdef"));
+    assert_eq!(
+        (admin.bind.to_string().as_str(), &*admin.token),
+        ("127.0.0.1:1", "0123456789abcdef")
+    );
     let store = snapshot.store.as_ref().unwrap();
     assert_eq!((store.deadline, store.expected_gateways), (Duration::from_millis(7), 3));
     assert_eq!(store.password.as_deref(), Some("0123456789abcdef"));
     let check = snapshot.services["web"].service.check().unwrap();
-    assert_eq!((check.target.as_str(), check.interval, check.timeout), ("/h", Duration::from_secs(3), Duration::from_secs(2)));
+    assert_eq!(
+        (check.target.as_str(), check.interval, check.timeout),
+        ("/h", Duration::from_secs(3), Duration::from_secs(2))
+    );
     assert_eq!((check.needed.unhealthy_after, check.needed.healthy_after), (4, 5));
 }
 
@@ -344,11 +472,27 @@ fn listeners_need_an_address_of_their_own_and_bounds_that_make_sense() {
     for (place, value, part) in [
         ("/listeners/public/bind", json!("localhost:80"), "error[Y035]"),
         ("/listeners/public/bounds/head", json!("10B"), "head 10B, allowed 1KiB to 1MiB"),
-        ("/listeners/public/bounds/head_timeout", json!("0s"), "head_timeout 0us, allowed 100ms to 1h"),
-        ("/listeners/public/bounds/idle_timeout", json!("2h"), "idle_timeout 2h, allowed 100ms to 1h"),
+        (
+            "/listeners/public/bounds/head_timeout",
+            json!("0s"),
+            "head_timeout 0us, allowed 100ms to 1h",
+        ),
+        (
+            "/listeners/public/bounds/idle_timeout",
+            json!("2h"),
+            "idle_timeout 2h, allowed 100ms to 1h",
+        ),
         ("/listeners/public/bounds/connections", json!(0), "allowed: whole numbers from 1"),
-        ("/listeners/public/bounds/connections_per_client", json!(2_000_000), "allowed 1 to 1000000"),
-        ("/listeners/public/bounds/requests_per_connection", json!(0), "allowed: whole numbers from 1"),
+        (
+            "/listeners/public/bounds/connections_per_client",
+            json!(2_000_000),
+            "allowed 1 to 1000000",
+        ),
+        (
+            "/listeners/public/bounds/requests_per_connection",
+            json!(0),
+            "allowed: whole numbers from 1",
+        ),
         ("/listeners/public/bounds/http2_streams", json!(5000), "allowed 1 to 1000"),
         ("/version", json!(2), "error[Y010]"),
         ("/routes/0/to", json!("wbe"), "did you mean `web`?"),
