@@ -11,5 +11,9 @@
 mod address;
 mod harness;
 mod hostile;
+mod identity;
+mod policy;
+mod ratelimit;
 mod routing;
 mod smoke;
+mod waf;

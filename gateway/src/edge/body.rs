@@ -56,7 +56,15 @@ pub(super) async fn read(
     context: &mut Context,
 ) -> Result<Result<(), Refused>> {
     let exchange = context.exchange()?;
-    let Some(appetite) = appetite(session, exchange) else { return Ok(Ok(())) };
+    let Some(appetite) = appetite(session, exchange) else {
+        if let Some(inspection) = &mut exchange.inspection
+            && (session.is_upgrade_req() || !session.as_downstream_mut().is_body_empty())
+        {
+            inspection.skip_body();
+        }
+        // Most rules, those about the query included, decide in the body phase: it comes without a body too.
+        return Ok(pipeline::body(exchange));
+    };
     let declared = declared_length(session);
     if declared.is_some_and(|length| length > appetite.bytes) && appetite.reject {
         return Ok(Err(exchange.ledger.refuse(too_large(appetite.bytes))));
@@ -72,7 +80,7 @@ pub(super) async fn read(
         Err(_) => return Ok(Err(exchange.ledger.refuse(too_slow(appetite.timeout)))),
     };
     let decided = match read {
-        Read::Complete if bytes.len() > appetite.bytes && appetite.reject => {
+        _ if bytes.len() > appetite.bytes && appetite.reject => {
             Err(exchange.ledger.refuse(too_large(appetite.bytes)))
         }
         Read::Complete | Read::Beginning => {
@@ -80,11 +88,15 @@ pub(super) async fn read(
         }
         Read::Outgrown => Ok(()),
     };
-    let replayed = session.as_downstream().get_retry_buffer().is_some();
+    // The replay begins behind the part that was read without it.
+    let replay = session.as_downstream().get_retry_buffer().map(|replay| replay.len());
+    let replayed = replay.is_some();
     context.held = match read {
         Read::Complete => Held::Whole(bytes.freeze()),
-        Read::Beginning if replayed => Held::Nothing,
-        Read::Beginning => Held::Beginning(bytes),
+        Read::Beginning => {
+            bytes.truncate(bytes.len() - replay.unwrap_or(0).min(bytes.len()));
+            if bytes.is_empty() { Held::Nothing } else { Held::Beginning(bytes) }
+        }
         Read::Outgrown if replayed => Held::Waiting(BytesMut::new()),
         Read::Outgrown => Held::Waiting(bytes),
     };
@@ -129,7 +141,8 @@ fn wait(body: &mut Option<Bytes>, end: bool, context: &mut Context) -> Result<()
         exchange.ledger.refuse(too_large(appetite.bytes));
         return Err(refused());
     }
-    if !end && bytes.len() < appetite.bytes {
+    // Where a larger body is refused, one that has just reached the bound may still grow beyond it.
+    if !end && (appetite.reject || bytes.len() < appetite.bytes) {
         context.held = Held::Waiting(bytes);
         *body = Some(Bytes::new());
         return Ok(());
@@ -164,10 +177,8 @@ async fn read_until(
     }
     loop {
         match declared {
-            Some(length) if length > appetite.bytes => {
-                if bytes.len() >= appetite.bytes {
-                    return Ok(Read::Beginning);
-                }
+            Some(length) if length > appetite.bytes && bytes.len() >= appetite.bytes => {
+                return Ok(Read::Beginning);
             }
             // One read is at most 64 KiB, so there always is a last one.
             Some(length) if length - bytes.len() <= REPLAY_BYTES => {
@@ -207,7 +218,7 @@ fn unreadable(
     let finding = match error.etype() {
         ErrorType::ReadTimedout => too_slow(bounds::BODY_READ_TIMEOUT),
         ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => {
-            return Err(error);
+            return Err(error.into_down());
         }
         etype => Finding::new(Code::WafBodyUnreadable, etype.as_str())
             .detail("the request body is not framed as its header says"),
