@@ -9,6 +9,9 @@
 #![allow(unreachable_pub)]
 
 mod address;
+mod cli;
+mod codes;
+mod events;
 mod harness;
 mod hostile;
 mod identity;
@@ -16,4 +19,7 @@ mod policy;
 mod ratelimit;
 mod routing;
 mod smoke;
+mod streams;
+mod tls;
+mod upstream;
 mod waf;

@@ -136,6 +136,20 @@ fn monitor_records_and_lets_pass() {
     assert_eq!(origin.request().body, form.as_bytes());
 }
 
+/// Rules about the query hold where bodies are not inspected, and for requests that have none.
+#[test]
+fn the_query_is_judged_without_a_body() {
+    let origin = sizes();
+    let gateway = gateway(&origin);
+    let target = format!("/headless?id={}", query(ATTACK));
+    for request in [Request::get(&target), Request::new("POST", &target).body("a"), Request::new("HEAD", &target)] {
+        assert_eq!(request.send(gateway.address()).status, 403);
+    }
+    origin.expect_nothing();
+    assert_eq!(Request::new("POST", "/headless").form(&format!("id={}", query(ATTACK))).send(gateway.address()).status, 200);
+    assert_eq!(gateway.events(4)[3]["yett"]["waf"]["inspected"], "head");
+}
+
 #[test]
 fn off_inspects_nothing() {
     let origin = sizes();
