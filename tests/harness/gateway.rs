@@ -116,10 +116,11 @@ impl Gateway {
     }
 
     fn logged_address(&self, before: &str) -> SocketAddr {
-        let log = self.log();
-        let found = log.rsplit_once(before).unwrap_or_else(|| panic!("no `{before}` in\n{log}")).1;
-        let end = found.find('"').unwrap();
-        found[..end].parse().unwrap()
+        eventually(before, || {
+            let log = self.log();
+            let found = log.rsplit_once(before)?.1;
+            Some(found[..found.find('"')?].parse().unwrap())
+        })
     }
 
     /// A request to the admin listener, with its token.
