@@ -215,11 +215,10 @@ impl Drop for Gateway {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!(
-                "--- log of the gateway\n{}\n--- its events\n{}",
-                self.log(),
-                self.access_log()
-            );
+            let events = self.access_log();
+            let lines: Vec<&str> = events.lines().collect();
+            let last = lines[lines.len().saturating_sub(LAST_EVENTS)..].join("\n");
+            eprintln!("--- log of the gateway\n{}\n--- its last events\n{last}", self.log());
         }
     }
 }
