@@ -1,7 +1,8 @@
 //! Route lookup over tables of 10 to 50,000 routes: hits spread over the whole table, and misses.
 //!
-//! Every size is asked the same number of different requests, so that memory traffic for the requests themselves is
-//! the same and what differs is the table.
+//! Asked twice. `busy`: requests to 256 routes, as traffic is that prefers some routes; what is measured is the
+//! work. `spread`: requests to 4,096 routes, evenly; what is measured is the work and the cache misses of a table, and
+//! of requests, that no longer fit the second-level cache. Every size is asked the same number of requests.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -17,7 +18,7 @@ use yett::stages::route::section::MatchSection;
 use yett::stages::route::{RouteEntry, RouteTable};
 
 /// Different requests per table.
-const REQUESTS: usize = 4096;
+const IN_USE: [(&str, usize); 2] = [("busy", 256), ("spread", 4096)];
 
 /// What one resource of an API looks like, with a request for each route.
 const RESOURCE: [(&str, &str, &str); 10] = [
@@ -81,9 +82,9 @@ fn miss(n: usize) -> (Method, Canonical) {
 }
 
 /// Numbers of the requests, spread over the table without order.
-fn numbers(routes: usize) -> impl Iterator<Item = usize> {
+fn numbers(routes: usize, count: usize) -> impl Iterator<Item = usize> {
     let mut seed = 0x2545_f491_4f6c_dd1d_u64;
-    (0..REQUESTS).map(move |_| {
+    (0..count).map(move |_| {
         seed ^= seed << 13;
         seed ^= seed >> 7;
         seed ^= seed << 17;
@@ -92,20 +93,22 @@ fn numbers(routes: usize) -> impl Iterator<Item = usize> {
 }
 
 fn lookup(c: &mut Criterion) {
-    for (name, make) in [("hit", hit as fn(usize) -> _), ("miss", miss)] {
-        let mut group = c.benchmark_group(format!("route/{name}"));
-        group.throughput(Throughput::Elements(1));
-        for routes in [10, 100, 1_000, 50_000] {
-            let table = table(routes);
-            let asks: Vec<_> = numbers(routes).map(make).collect();
-            let headers = HeaderMap::new();
-            let requests: Vec<_> = asks.iter().map(|ask| request(ask, &headers)).collect();
-            let hits = requests.iter().filter(|request| table.decide(request).is_ok()).count();
-            assert_eq!(hits, if name == "hit" { REQUESTS } else { 0 });
-            let mut turn = requests.iter().cycle();
-            group.bench_function(BenchmarkId::from_parameter(routes), |b| {
-                b.iter(|| turn.next().map(|request| table.decide(black_box(request)).is_ok()));
-            });
+    for (use_name, count) in IN_USE {
+        for (name, make) in [("hit", hit as fn(usize) -> _), ("miss", miss)] {
+            let mut group = c.benchmark_group(format!("route/{use_name}/{name}"));
+            group.throughput(Throughput::Elements(1));
+            for routes in [10, 100, 1_000, 50_000] {
+                let table = table(routes);
+                let asks: Vec<_> = numbers(routes, count).map(make).collect();
+                let headers = HeaderMap::new();
+                let requests: Vec<_> = asks.iter().map(|ask| request(ask, &headers)).collect();
+                let hits = requests.iter().filter(|request| table.decide(request).is_ok()).count();
+                assert_eq!(hits, if name == "hit" { count } else { 0 });
+                let mut turn = requests.iter().cycle();
+                group.bench_function(BenchmarkId::from_parameter(routes), |b| {
+                    b.iter(|| turn.next().map(|request| table.decide(black_box(request)).is_ok()));
+                });
+            }
         }
     }
 }

@@ -14,8 +14,9 @@ use yett::base::event::{
     Timings, TraceContext, UpstreamFacts, WafFacts,
 };
 use yett::base::net::Client;
+use yett::base::subject::SubjectHasher;
 use yett::telemetry::trace::Trace;
-use yett::telemetry::{AccessLog, Metrics, Recorded, SubjectHasher, Target, Telemetry, redact};
+use yett::telemetry::{AccessLog, Metrics, Recorded, Target, Telemetry, redact};
 
 fn allowed(slot: u32) -> Box<Event> {
     let mut timings = Timings::default();

@@ -2,6 +2,7 @@
 //! `YETT_CRS` or `../shared/crs` has it, on the complete OWASP CRS.
 //!
 //! `cargo bench -p waf-rules --bench waf`
+#![allow(clippy::panic, reason = "a bench that cannot set up must stop")]
 
 use std::path::PathBuf;
 

@@ -21,7 +21,8 @@ fn clients(listener: &str, cases: &[(&[(&str, &str)], &str)]) {
     let origin = Origin::echo();
     let gateway = gateway(&origin, listener);
     for (fields, _) in cases {
-        let request = fields.iter().fold(Request::get("/"), |one, (name, value)| one.header(name, value));
+        let request =
+            fields.iter().fold(Request::get("/"), |one, (name, value)| one.header(name, value));
         assert_eq!(request.send(gateway.address()).status, 200);
     }
     let (seen, events) = (origin.requests(cases.len()), gateway.events(cases.len()));
@@ -55,14 +56,23 @@ fn a_trusted_proxy_names_the_client() {
             (&[("X-Forwarded-For", "203.0.113.9")], "203.0.113.9"),
             // Read from the right: what is further left was written by the client.
             (&[("X-Forwarded-For", "198.51.100.1, 203.0.113.9, 10.1.2.3")], "203.0.113.9"),
-            (&[("X-Forwarded-For", "198.51.100.1"), ("X-Forwarded-For", "203.0.113.9")], "203.0.113.9"),
+            (
+                &[("X-Forwarded-For", "198.51.100.1"), ("X-Forwarded-For", "203.0.113.9")],
+                "203.0.113.9",
+            ),
             (&[("X-Forwarded-For", "203.0.113.9:4711")], "203.0.113.9"),
             (&[("X-Forwarded-For", "[2001:db8::7]:4711")], "2001:db8::7"),
             (&[("X-Forwarded-For", "::ffff:203.0.113.9")], "203.0.113.9"),
             (&[("X-Forwarded-For", "203.0.113.9, nonsense")], "127.0.0.1"),
             (&[("X-Forwarded-For", "")], "127.0.0.1"),
-            (&[("Forwarded", "for=198.51.100.1, for=\"[2001:db8::7]:80\";proto=https")], "2001:db8::7"),
-            (&[("Forwarded", "for=203.0.113.9"), ("X-Forwarded-For", "198.51.100.1")], "203.0.113.9"),
+            (
+                &[("Forwarded", "for=198.51.100.1, for=\"[2001:db8::7]:80\";proto=https")],
+                "2001:db8::7",
+            ),
+            (
+                &[("Forwarded", "for=203.0.113.9"), ("X-Forwarded-For", "198.51.100.1")],
+                "203.0.113.9",
+            ),
             (&[("Forwarded", "for=203.0.113.9;for=198.51.100.1")], "127.0.0.1"),
             (&[("Forwarded", "for=_hidden")], "127.0.0.1"),
         ],
@@ -105,7 +115,10 @@ fn a_proxy_header_names_the_client() {
     ];
     for (header, _) in &cases {
         let mut client = Client::connect(gateway.address());
-        client.send(&[header.clone(), Request::get("/").header("x-forwarded-for", "192.0.2.9").bytes()].concat());
+        client.send(
+            &[header.clone(), Request::get("/").header("x-forwarded-for", "192.0.2.9").bytes()]
+                .concat(),
+        );
         assert_eq!(client.response().status, 200);
     }
     for ((_, expected), event) in cases.iter().zip(gateway.events(cases.len())) {

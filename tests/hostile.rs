@@ -152,7 +152,8 @@ fn framing() {
         body("Transfer-Encoding:"),
         body("Transfer-Encoding: chunked;q=1"),
         (
-            b"POST / HTTP/1.0\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_vec(),
+            b"POST / HTTP/1.0\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                .to_vec(),
             400,
             "normalise.framing",
         ),
@@ -238,7 +239,11 @@ fn heads_beyond_their_bound() {
         (field(&format!("X: {}", "y".repeat(40_000))), 431, "normalise.head_too_large"),
         (with("GET / HTTP/1.1", &many), 431, "normalise.head_too_large"),
         (vec![b'A'; 40_000], 431, "normalise.head_too_large"),
-        (format!("GET / HTTP/1.1\r\n{}", "A".repeat(40_000)).into_bytes(), 431, "normalise.head_too_large"),
+        (
+            format!("GET / HTTP/1.1\r\n{}", "A".repeat(40_000)).into_bytes(),
+            431,
+            "normalise.head_too_large",
+        ),
     ]);
 }
 
@@ -295,7 +300,11 @@ fn chunks_of_inspected_bodies() {
     for body in bodies {
         let bytes = post("Transfer-Encoding: chunked", body);
         let answer = Response::only(&raw(gateway.address(), &bytes));
-        assert_eq!((answer.status, answer.code().as_str()), (400, "waf.body_unreadable"), "{body:?}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (400, "waf.body_unreadable"),
+            "{body:?}"
+        );
     }
     let events = gateway.stop();
     assert_eq!(events.len(), bodies.len());
@@ -331,7 +340,9 @@ fn chunks_of_streamed_bodies() {
 fn absolute_targets_become_paths() {
     let origin = Origin::echo();
     let gateway = guarded(&origin).start();
-    for (target, path) in [("http://a.test/x?y=1", "/x?y=1"), ("HTTP://A.test", "/"), ("https://a.test/z", "/z")] {
+    for (target, path) in
+        [("http://a.test/x?y=1", "/x?y=1"), ("HTTP://A.test", "/"), ("https://a.test/z", "/z")]
+    {
         let answer = Request::get(target).host("a.test").send(gateway.address());
         assert_eq!(answer.text(), format!("GET {path} HTTP/1.1"), "{target}");
     }
@@ -378,11 +389,13 @@ fn pipelined_requests_are_answered_in_order() {
 #[test]
 fn a_request_behind_a_chunked_body() {
     for path in ["/x", "/plain/x"] {
-        let origin = Origin::start(|seen| Answer::ok(format!("{} {}", seen.target(), seen.body.len())));
+        let origin =
+            Origin::start(|seen| Answer::ok(format!("{} {}", seen.target(), seen.body.len())));
         let gateway = guarded(&origin).start();
         let mut client = Client::connect(gateway.address());
         let head = Request::new("POST", path).header("transfer-encoding", "chunked").bytes();
-        client.send(&[head, chunked(&[b"hello", b"world"]), Request::get("/next").bytes()].concat());
+        client
+            .send(&[head, chunked(&[b"hello", b"world"]), Request::get("/next").bytes()].concat());
         assert_eq!(client.response().text(), format!("{path} 10"));
         client.expect_close();
         assert_eq!(gateway.stop().len(), 1);
@@ -423,7 +436,8 @@ fn nothing_behind_a_malformed_request_is_served() {
 #[test]
 fn the_body_of_a_refused_request_is_not_a_request() {
     let inner = Request::get("/plain/smuggled").bytes();
-    for (target, code) in [("/?q=1'+or+'1'='1'--", "waf.blocked"), ("/plain/%2f", "normalise.path")] {
+    for (target, code) in [("/?q=1'+or+'1'='1'--", "waf.blocked"), ("/plain/%2f", "normalise.path")]
+    {
         let origin = Origin::echo();
         let gateway = guarded(&origin).start();
         let mut client = Client::connect(gateway.address());
@@ -471,7 +485,9 @@ fn connection_cannot_remove_fields_of_ours() {
         Request::new("POST", "/").header("connection", names).form("a=1").send(gateway.address());
     assert_eq!(answer.status, 200);
     let seen = origin.request();
-    for (name, count) in [("x-forwarded-for", 1), ("x-request-id", 1), ("traceparent", 1), ("host", 1)] {
+    for (name, count) in
+        [("x-forwarded-for", 1), ("x-request-id", 1), ("traceparent", 1), ("host", 1)]
+    {
         assert_eq!(seen.all(name).len(), count, "{name}: {seen:?}");
     }
     assert_eq!(seen.body, b"a=1");
@@ -483,11 +499,20 @@ fn override_fields_never_reach_the_service() {
     let origin = Origin::echo();
     let gateway = guarded(&origin).start();
     let names = [
-        "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method",
-        "X-Real-IP", "Forwarded", "X-Forwarded-Prefix", "X-Forwarded-Uri",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "X-HTTP-Method-Override",
+        "X-Method-Override",
+        "X-HTTP-Method",
+        "X-Real-IP",
+        "Forwarded",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Uri",
     ];
     for spelling in [str::to_owned as fn(&str) -> String, |name| name.replace('-', "_")] {
-        let request = names.iter().fold(Request::get("/"), |one, name| one.header(&spelling(name), "spoofed"));
+        let request = names
+            .iter()
+            .fold(Request::get("/"), |one, name| one.header(&spelling(name), "spoofed"));
         assert_eq!(request.send(gateway.address()).status, 200);
     }
     for seen in origin.requests(2) {
@@ -507,17 +532,27 @@ fn an_upgrade_does_not_hide_a_body() {
     ] {
         let origin = Origin::echo();
         let gateway = guarded(&origin).start();
-        let request = fields.iter().fold(Request::new("POST", "/"), |one, (name, value)| one.header(name, value));
+        let request = fields
+            .iter()
+            .fold(Request::new("POST", "/"), |one, (name, value)| one.header(name, value));
         let bytes = request.clone().form(attack).bytes();
         let answer = Response::only(&raw(gateway.address(), &bytes));
-        assert_eq!((answer.status, answer.code().as_str()), (400, "normalise.framing"), "{fields:?}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (400, "normalise.framing"),
+            "{fields:?}"
+        );
 
         let head = request
             .header("content-type", "application/x-www-form-urlencoded")
             .header("transfer-encoding", "chunked");
         let bytes = [head.bytes(), chunked(&[attack.as_bytes()])].concat();
         let answer = Response::only(&raw(gateway.address(), &bytes));
-        assert_eq!((answer.status, answer.code().as_str()), (400, "normalise.framing"), "{fields:?}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (400, "normalise.framing"),
+            "{fields:?}"
+        );
         origin.expect_nothing();
     }
 }

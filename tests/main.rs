@@ -15,6 +15,7 @@ mod events;
 mod harness;
 mod hostile;
 mod identity;
+mod ops;
 mod policy;
 mod ratelimit;
 mod routing;

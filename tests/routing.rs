@@ -39,11 +39,15 @@ fn specificity_decides() {
     ];
     for (host, method, path, version, _) in cases {
         let request = Request::new(method, path).host(host);
-        let request = version.iter().fold(request, |one, version| one.header("X-Api-Version", version));
+        let request =
+            version.iter().fold(request, |one, version| one.header("X-Api-Version", version));
         assert_eq!(request.send(gateway.address()).status, 200, "{host} {path}");
     }
-    let routes: Vec<String> =
-        gateway.events(cases.len()).iter().map(|event| event["yett"]["route"].as_str().unwrap().to_owned()).collect();
+    let routes: Vec<String> = gateway
+        .events(cases.len())
+        .iter()
+        .map(|event| event["yett"]["route"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(routes, cases.map(|case| case.4));
 }
 
@@ -62,7 +66,11 @@ fn what_no_route_has_is_not_found() {
     let cases: Vec<_> = cases.into_iter().filter(|(_, path)| *path != "/").collect();
     for (host, path) in &cases {
         let answer = Request::get(path).host(host).send(gateway.address());
-        assert_eq!((answer.status, answer.code().as_str()), (404, "route.not_found"), "{host}{path}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (404, "route.not_found"),
+            "{host}{path}"
+        );
     }
     let events = gateway.events(cases.len());
     assert!(events.iter().all(|event| action(event) == "route.not_found"));
@@ -73,7 +81,11 @@ fn what_no_route_has_is_not_found() {
 fn a_wrong_method_names_the_right_ones() {
     let origin = Origin::echo();
     let gateway = gateway(&origin);
-    let cases = [("/orders/7", "DELETE", "GET, HEAD"), ("/orders/latest", "POST", "DELETE, GET, HEAD"), ("/orders/7/refund", "GET", "POST")];
+    let cases = [
+        ("/orders/7", "DELETE", "GET, HEAD"),
+        ("/orders/latest", "POST", "DELETE, GET, HEAD"),
+        ("/orders/7/refund", "GET", "POST"),
+    ];
     for (path, method, allow) in cases {
         let answer = Request::new(method, path).host("api.test").send(gateway.address());
         assert_eq!((answer.status, answer.code().as_str()), (405, "route.method_not_allowed"));
@@ -81,7 +93,8 @@ fn a_wrong_method_names_the_right_ones() {
         allowed.sort_unstable();
         assert_eq!(allowed.join(", "), allow, "{path}");
     }
-    let tunnel = Request::new("CONNECT", "api.test:443").host("api.test:443").send(gateway.address());
+    let tunnel =
+        Request::new("CONNECT", "api.test:443").host("api.test:443").send(gateway.address());
     assert_eq!((tunnel.status, tunnel.code().as_str()), (405, "route.method_not_allowed"));
     origin.expect_nothing();
 }

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 fn serve() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let mut address = |name: &str| -> Result<SocketAddr, Box<dyn Error>> {
-        let text = args.next().ok_or(format!("{name} is missing"))?;
+        let text = args.next().ok_or_else(|| format!("{name} is missing"))?;
         text.parse().map_err(|_| format!("{name} `{text}` is not ADDRESS:PORT").into())
     };
     let (listen, upstream) = (address("LISTEN")?, address("UPSTREAM")?);

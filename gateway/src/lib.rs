@@ -21,3 +21,6 @@ pub mod pipeline;
 pub mod stages;
 pub mod state;
 pub mod telemetry;
+
+#[cfg(test)]
+mod tidy;

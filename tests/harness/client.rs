@@ -278,7 +278,8 @@ impl Response {
         let text = String::from_utf8_lossy(head).into_owned();
         let mut lines = text.trim_end().split("\r\n");
         let line = lines.next().unwrap();
-        let status = line.strip_prefix("HTTP/1.1 ").unwrap_or_else(|| panic!("status line {line:?}"));
+        let status =
+            line.strip_prefix("HTTP/1.1 ").unwrap_or_else(|| panic!("status line {line:?}"));
         let headers = lines.map(|line| {
             let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("field {line:?}"));
             (name.to_ascii_lowercase(), value.trim().to_owned())

@@ -16,9 +16,13 @@ use super::eventually;
 /// Token of every admin listener here.
 pub const ADMIN_TOKEN: &str = "admin-token-of-the-tests-1234567890";
 
+/// Events that are shown when a test fails.
+const LAST_EVENTS: usize = 20;
+
 /// A configuration with the files that it names, before it is started.
 pub struct Setup {
     folder: tempfile::TempDir,
+    directory: bool,
     arguments: Vec<String>,
 }
 
@@ -33,7 +37,8 @@ impl Setup {
     /// `config` may leave out `version`, `listeners` (then: `public`, plain text, on a free port), `admin` and
     /// `telemetry`. `@DIR@` stands for the folder of its files.
     pub fn new(config: &str) -> Setup {
-        let setup = Setup { folder: tempfile::tempdir().unwrap(), arguments: Vec::new() };
+        let setup =
+            Setup { folder: tempfile::tempdir().unwrap(), directory: false, arguments: Vec::new() };
         write_config(setup.folder.path(), config);
         setup.file("admin-token", ADMIN_TOKEN)
     }
@@ -41,6 +46,12 @@ impl Setup {
     /// A file beside the configuration.
     pub fn file(self, name: &str, contents: impl AsRef<[u8]>) -> Setup {
         fs::write(self.folder.path().join(name), contents).unwrap();
+        self
+    }
+
+    /// The configuration is the whole folder, not one file of it.
+    pub fn directory(mut self) -> Setup {
+        self.directory = true;
         self
     }
 
@@ -53,7 +64,8 @@ impl Setup {
     /// Starts, and waits until it serves.
     #[track_caller]
     pub fn start(self) -> Gateway {
-        let mut child = self.command().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            self.command().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = follow(&mut child);
         let mut gateway = Gateway { child, log, folder: self.folder };
         eventually("gateway serves", || {
@@ -71,8 +83,13 @@ impl Setup {
 
     fn command(&self) -> Command {
         let mut command = yett();
-        command.arg("run").arg("--config").arg(self.folder.path().join("yett.yaml"));
-        command.args(["--workers", "2", "--grace", "10s"]).args(&self.arguments);
+        let folder = self.folder.path();
+        let config = if self.directory { folder.into() } else { folder.join("yett.yaml") };
+        command.arg("run").arg("--config").arg(config);
+        command.args(["--workers", "2"]).args(&self.arguments);
+        if !self.arguments.iter().any(|argument| argument == "--grace") {
+            command.args(["--grace", "10s"]);
+        }
         command
     }
 }
@@ -158,6 +175,11 @@ impl Gateway {
         fs::rename(new, self.folder.path().join(name)).unwrap();
     }
 
+    /// Writes a new configuration and asks for nothing.
+    pub fn write(&self, config: &str) {
+        write_config(self.folder.path(), config);
+    }
+
     /// Writes a new configuration and asks for it; the answer says whether it was taken.
     pub fn reload(&self, config: &str) -> Response {
         write_config(self.folder.path(), config);
@@ -192,14 +214,19 @@ impl Drop for Gateway {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- log of the gateway\n{}\n--- its events\n{}", self.log(), self.access_log());
+            eprintln!(
+                "--- log of the gateway\n{}\n--- its events\n{}",
+                self.log(),
+                self.access_log()
+            );
         }
     }
 }
 
-/// The binary, for its other commands.
+/// The binary, for its other commands; `YETT_BINARY` names another one than that of this build.
 pub fn yett() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_yett"))
+    let other = std::env::var_os("YETT_BINARY");
+    Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_yett").into()))
 }
 
 /// Code of the finding that decided, or the outcome when none did.

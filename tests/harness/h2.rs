@@ -100,7 +100,11 @@ pub fn request(method: &str, uri: &str, body: impl Into<Bytes>) -> Request<Body>
 /// A request whose body comes in parts and names no length.
 pub fn streamed(method: &str, uri: &str, parts: Vec<Bytes>) -> Request<Body> {
     let frames = futures_util::stream::iter(parts.into_iter().map(|part| Ok(Frame::data(part))));
-    Request::builder().method(method).uri(uri).body(BodyExt::boxed(StreamBody::new(frames))).unwrap()
+    Request::builder()
+        .method(method)
+        .uri(uri)
+        .body(BodyExt::boxed(StreamBody::new(frames)))
+        .unwrap()
 }
 
 /// What reached an HTTP/2 service.
@@ -178,7 +182,9 @@ where
         }
     });
     // The gateway may close whenever it likes.
-    let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await;
+    let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .serve_connection(io, service)
+        .await;
 }
 
 fn runtime() -> Runtime {

@@ -40,3 +40,9 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         std::thread::park_timeout(Duration::from_millis(3));
     }
 }
+
+/// Nobody accepts there.
+pub fn connect_refused(address: std::net::SocketAddr) -> bool {
+    std::net::TcpStream::connect(address)
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+}

@@ -120,12 +120,18 @@ impl Origin {
         Origin::start(|seen| Answer::ok(seen.line()))
     }
 
-    pub fn start_tls(tls: ServerConfig, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Origin {
+    pub fn start_tls(
+        tls: ServerConfig,
+        handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+    ) -> Origin {
         Origin::bind(SocketAddr::from(([127, 0, 0, 1], 0)), Some(Arc::new(tls)), handler)
     }
 
     /// On an address that a service had before.
-    pub fn restart(address: SocketAddr, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Origin {
+    pub fn restart(
+        address: SocketAddr,
+        handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+    ) -> Origin {
         Origin::bind(address, None, handler)
     }
 
@@ -361,7 +367,8 @@ fn reply(seen: &Seen, status: u16, headers: &[(String, String)], body: &[u8]) ->
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
-    let framed = headers.iter().any(|(name, _)| name == "content-length" || name == "transfer-encoding");
+    let framed =
+        headers.iter().any(|(name, _)| name == "content-length" || name == "transfer-encoding");
     if !framed && status != 204 && status != 304 {
         text.push_str(&format!("content-length: {}\r\n", body.len()));
     }

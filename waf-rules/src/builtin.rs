@@ -1,5 +1,5 @@
 //! The built-in rule set: its files, embedded, in load order. The list is written out, so that what
-//! is built does not depend on what lies in a folder.
+//! is built does not depend on what lies in a folder; a test compares the two.
 
 /// Rule files in the order they are read.
 pub(crate) const RULES: &[(&str, &str)] = &[

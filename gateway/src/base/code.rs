@@ -128,8 +128,6 @@ codes! {
 
     /// A bug of ours: a stage panicked. The request is denied.
     EdgePanic = "edge.panic", Edge, 500, "internal error";
-    /// The gateway has no free connection or memory slot.
-    EdgeOverloaded = "edge.overloaded", Edge, 503, "gateway overloaded";
 }
 
 /// A step of the pipeline, in its order.

@@ -1,89 +1,11 @@
 //! Problems of a configuration: each has a number, a place in the document and a way out. A compiler reports
 //! all of them, not the first.
 
+pub mod number;
+
 use std::borrow::Cow;
 
-/// Stable numbers of problems, shown as `Y014`. `docs/config.md` explains each; a test holds that list complete.
-/// A number is never given a second meaning.
-pub mod number {
-    macro_rules! numbers {
-        ($($(#[$doc:meta])+ $name:ident = $number:literal;)+) => {
-            $($(#[$doc])+ pub const $name: u16 = $number;)+
-
-            /// Every number with its constant's name, ascending.
-            pub const ALL: &[(u16, &str)] = &[$(($number, stringify!($name)),)+];
-        };
-    }
-
-    numbers! {
-        /// A configuration file or directory cannot be read, is empty, or is too large.
-        UNREADABLE = 1;
-        /// A file is not UTF-8, or holds a NUL or another character that YAML does not allow.
-        ENCODING = 2;
-        /// The text is not YAML.
-        SYNTAX = 3;
-        /// Nested too deeply, or too many values.
-        DEPTH = 4;
-        /// A feature of YAML that the reader refuses: anchors, aliases, tags, merge keys, keys that are not text.
-        FEATURE = 5;
-        /// A key is written twice in one section.
-        DUPLICATE_KEY = 6;
-        /// Several documents in one file.
-        DOCUMENTS = 7;
-        /// Two files of a directory both write the same section or value.
-        WRITTEN_TWICE = 8;
-
-        /// `version` is not one that this binary reads.
-        VERSION = 10;
-
-        /// No service has this name.
-        UNKNOWN_SERVICE = 12;
-        /// No issuer has this name.
-        UNKNOWN_ISSUER = 13;
-        /// No limit has this name.
-        UNKNOWN_LIMIT = 14;
-        /// No WAF profile has this name.
-        UNKNOWN_PROFILE = 15;
-
-        /// A key that this section does not have.
-        UNKNOWN_KEY = 20;
-        /// A key that this section must have.
-        MISSING_KEY = 21;
-        /// A value of another kind than the key takes.
-        WRONG_TYPE = 22;
-        /// A word that is not one of those allowed.
-        NOT_ALLOWED = 23;
-        /// Text that does not have the form the key takes, e.g. a time without a unit.
-        FORMAT = 24;
-        /// A number that the key cannot hold.
-        RANGE = 25;
-
-        /// Two routes have the same id.
-        DUPLICATE_ROUTE = 30;
-        /// A route that can never match, or that matches the same requests as another.
-        UNREACHABLE_ROUTE = 31;
-        /// A route neither authenticates nor says why it is public.
-        NO_AUTH = 32;
-        /// Two settings exclude each other, or one has no effect without another.
-        CONTRADICTION = 33;
-        /// A value is outside its bounds, or has no meaning here.
-        VALUE = 34;
-        /// An address, address block or URL cannot be used.
-        ADDRESS = 35;
-        /// A file that the configuration names cannot be read or holds something else: certificate, key, key set, secret.
-        FILE = 36;
-        /// A rule file cannot be compiled.
-        RULES = 37;
-        /// A written exception is past its date and no longer holds.
-        EXPIRED = 38;
-        /// Warning: a written exception ends soon.
-        EXPIRING = 39;
-        /// Warning: defined and never used.
-        UNUSED = 40;
-        /// One of the configuration's own tests failed.
-        TEST_FAILED = 41;
-    }
-}
+use super::bounds;
 
 /// One step of a path into the document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,11 +56,17 @@ pub struct Problem {
     pub related: Option<Vec<Step>>,
 }
 
-/// Collects problems while a compiler walks the document.
+/// Collects problems while a compiler walks the document: as many as a report holds, [`bounds::CONFIG_PROBLEMS`], half
+/// of them warnings at most. A document that is wrong in every line costs no more than that.
 #[derive(Debug, Default)]
 pub struct Compile {
     place: Vec<Step>,
     problems: Vec<Problem>,
+    warnings: usize,
+    failed: bool,
+    left_out: usize,
+    /// Takes what is said of a problem that is left out.
+    unkept: Option<Problem>,
 }
 
 impl Compile {
@@ -172,20 +100,28 @@ impl Compile {
         name: &str,
         known: impl Iterator<Item = &'n str>,
     ) -> &mut Problem {
-        let mut known: Vec<&str> = known.collect();
-        known.sort_unstable();
-        let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => format!("no {kind} is defined"),
-            None => format!("defined: {}", listed(&known)),
-        };
+        let hint = (!self.is_full(Severity::Error)).then(|| {
+            let mut known: Vec<&str> = known.collect();
+            known.sort_unstable();
+            match nearest(name, known.iter().copied().take(COMPARED)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => format!("no {kind} is defined"),
+                None => format!("defined: {}", listed(&known)),
+            }
+        });
         let problem = self.error(number, format!("unknown {kind} `{name}`"));
-        problem.hint = Some(hint);
+        problem.hint = hint;
         problem
     }
 
+    /// Whether an error was reported, kept or not.
     pub fn has_errors(&self) -> bool {
-        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+        self.failed
+    }
+
+    /// Problems that were counted and not kept.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     pub fn into_problems(self) -> Vec<Problem> {
@@ -193,17 +129,26 @@ impl Compile {
     }
 
     fn report(&mut self, number: u16, severity: Severity, message: String) -> &mut Problem {
-        let index = self.problems.len();
-        self.problems.push(Problem {
-            number,
-            severity,
-            place: self.place.clone(),
-            at_key: false,
-            message,
-            hint: None,
-            related: None,
-        });
-        &mut self.problems[index]
+        let full = self.is_full(severity);
+        match severity {
+            Severity::Error => self.failed = true,
+            Severity::Warning => self.warnings += 1,
+        }
+        let place = self.place.clone();
+        let problem =
+            Problem { number, severity, place, at_key: false, message, hint: None, related: None };
+        if full {
+            self.left_out += 1;
+            return self.unkept.insert(problem);
+        }
+        self.problems.push(problem);
+        let last = self.problems.len() - 1;
+        &mut self.problems[last]
+    }
+
+    fn is_full(&self, severity: Severity) -> bool {
+        let warned = severity == Severity::Warning && self.warnings >= bounds::CONFIG_PROBLEMS / 2;
+        warned || self.problems.len() >= bounds::CONFIG_PROBLEMS
     }
 }
 
@@ -226,6 +171,10 @@ impl Problem {
         self
     }
 }
+
+/// Names that a misspelt one is compared with. Prevents ten thousand routes with one slip each from costing ten
+/// thousand comparisons each.
+const COMPARED: usize = 1_000;
 
 /// The candidate nearest to `word`, when it is near enough to be a slip of the hand.
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {

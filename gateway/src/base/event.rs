@@ -175,8 +175,29 @@ pub struct TraceContext {
 
 impl TraceContext {
     /// The trace id, 32 hexadecimal digits: what a user reports and an operator searches.
-    pub fn request_id(&self) -> String {
-        format!("{:032x}", self.trace_id)
+    pub fn request_id(&self) -> RequestId {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 32];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.trace_id.to_be_bytes()) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        RequestId(text)
+    }
+}
+
+/// The trace id as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId([u8; 32]);
+
+impl RequestId {
+    pub fn as_str(&self) -> &str {
+        // Hexadecimal digits are ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -1,8 +1,10 @@
 //! Addresses: the client's, and blocks of them.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 /// Who is at the other end, and how we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,36 @@ impl Client {
     /// A client that speaks to us directly.
     pub fn direct(peer: SocketAddr) -> Client {
         Client { ip: canonical_ip(peer.ip()), peer }
+    }
+}
+
+/// What the schema says of an address block. Sections hold [`IpNet`] itself, whose crate knows no schema.
+#[derive(Debug)]
+pub struct Block;
+
+impl Block {
+    /// Reads a block; the error shows how one is written.
+    pub fn read(text: &str) -> Result<IpNet, String> {
+        text.parse().map_err(|_| match text.parse::<IpAddr>() {
+            Ok(ip) => {
+                let bits = if ip.is_ipv4() { 32 } else { 128 };
+                format!("`{text}` is an address; as a block it is {ip}/{bits}")
+            }
+            Err(_) => format!("`{text}` is not an address block, for example 10.0.0.0/8"),
+        })
+    }
+}
+
+impl JsonSchema for Block {
+    fn schema_name() -> Cow<'static, str> {
+        "Block".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": "^[0-9a-fA-F.:]+/[0-9]{1,3}$",
+            "description": "an address block", "examples": ["10.0.0.0/8"]
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
+use super::bounds::CONFIG_PROBLEMS;
 use super::claims::ClaimPath;
 use super::code::Code;
-use super::compile::{Compile, nearest};
+use super::compile::{Compile, nearest, number};
 use super::json::{read_document, read_object};
 use super::units::{Percent, Quota, Rate, SecretRef, Size, Span};
 
@@ -62,7 +63,12 @@ fn an_unknown_name_is_reported_with_its_place_and_the_nearest_one() {
     let mut cx = Compile::new();
     cx.within("routes", |cx| {
         cx.within(3, |cx| {
-            cx.unknown(14, "limit", "per-usr", ["per-user", "per-client"].into_iter());
+            cx.unknown(
+                number::UNKNOWN_LIMIT,
+                "limit",
+                "per-usr",
+                ["per-user", "per-client"].into_iter(),
+            );
         });
     });
     let problem = cx.into_problems().remove(0);
@@ -110,4 +116,25 @@ fn json_is_read_in_one_way_or_not_at_all() {
     assert_eq!(read_object(b"{}{}"), Err("bytes after the JSON object"));
     assert_eq!(read_object(b"{} "), Err("not exactly one JSON object"));
     assert!(read_document(b" {}\n").is_ok());
+}
+
+#[test]
+fn a_document_that_is_wrong_everywhere_costs_no_more_than_a_report() {
+    let mut cx = Compile::new();
+    for _ in 0..2 * CONFIG_PROBLEMS {
+        cx.warning(number::UNUSED, "never used");
+    }
+    assert!(!cx.has_errors(), "a warning is no error, kept or not");
+    // Each of these would be compared with every known name, were it kept.
+    let known: Vec<String> = (0..10_000).map(|name| format!("limit-{name}")).collect();
+    for name in 0..10 * CONFIG_PROBLEMS {
+        let known = known.iter().map(String::as_str);
+        cx.unknown(number::UNKNOWN_LIMIT, "limit", &format!("limjt-{name}"), known)
+            .related(Vec::new());
+    }
+    assert!(cx.has_errors());
+    assert_eq!(cx.left_out(), 12 * CONFIG_PROBLEMS - CONFIG_PROBLEMS);
+    let problems = cx.into_problems();
+    let errors = problems.iter().filter(|problem| problem.number == number::UNKNOWN_LIMIT).count();
+    assert_eq!((problems.len(), errors), (CONFIG_PROBLEMS, CONFIG_PROBLEMS / 2));
 }

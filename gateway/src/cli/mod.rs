@@ -89,7 +89,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => {
             let source = crate::config::reload::Source::Path(args.config);
-            run::run(source, &args.process, |_| {})
+            run::run(source, &args.process, || {})
         }
         Command::Check(args) => check::check(&args),
         Command::Explain(args) => explain::explain(&args),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 use super::control::GatewayControl;
 use super::{CONFIG, ProcessArgs, SYSTEM, install_log};
@@ -17,8 +17,8 @@ use crate::config::live::Live;
 use crate::config::reload::{Accepted, Host, Reloader, Source, accept};
 use crate::config::snapshot::Snapshot;
 use crate::edge::gateway::Gateway;
-use crate::edge::handover::{self, Inheritance};
-use crate::edge::server::{Server, access_log, inherit};
+use crate::edge::handover::{Inheritance, Offer};
+use crate::edge::server::{ServeAdmin, Server, access_log, adopt_state, inherit};
 use crate::pipeline::trial;
 use crate::state::State;
 use crate::state::endpoints::{health, resolve};
@@ -27,22 +27,13 @@ use crate::telemetry::Telemetry;
 
 /// How often the configuration's and certificates' files are looked at.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
-/// How long a start waits for host names of services.
-const RESOLVE_DEADLINE: Duration = Duration::from_secs(2);
+/// How long a successor waits for the keys of issuers before it takes requests.
+const KEYS_DEADLINE: Duration = Duration::from_secs(5);
 /// How long the end waits for the access log to be written.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
-/// What a caller may do once the gateway serves.
-pub(super) struct Serving<'a> {
-    pub server: &'a Server,
-}
-
 /// Serves until told to stop. `serving` is called once listeners accept.
-pub(super) fn run(
-    source: Source,
-    args: &ProcessArgs,
-    serving: impl FnOnce(Serving<'_>),
-) -> ExitCode {
+pub(super) fn run(source: Source, args: &ProcessArgs, serving: impl FnOnce()) -> ExitCode {
     install_log(args.log);
     let state = match HttpFetch::new() {
         Ok(fetch) => State::new(Arc::new(fetch), Now::read()),
@@ -92,22 +83,18 @@ async fn serve(
     state: Arc<State>,
     args: &ProcessArgs,
     workers: usize,
-    serving: impl FnOnce(Serving<'_>),
+    serving: impl FnOnce(),
 ) -> Result<(), String> {
     let mut signals = Signals::install()?;
     let snapshot = accepted.snapshot.clone();
     let telemetry = Arc::new(Telemetry::start(access_log(&snapshot))?);
     let live = Arc::new(Live::new(snapshot.clone()));
-    let (draining, drained) = watch::channel(false);
-    let gateway = Gateway::new(live.clone(), telemetry.clone(), workers, drained.clone());
+    let gateway = Gateway::new(live.clone(), telemetry.clone(), workers);
+    let offer = bind_offer(args.handover.as_deref())?;
     let mut inheritance = claim(args.handover.as_deref())?;
     let inherited =
         inheritance.as_mut().map(|inheritance| std::mem::take(&mut inheritance.listeners));
-    let server = Server::new(gateway, draining, inherited.unwrap_or_default());
-
-    start_state(&state, &snapshot).await;
-    server.prepare(&snapshot)?;
-    server.adopt(&snapshot);
+    let server = Server::new(gateway, inherited.unwrap_or_default());
     let reloader = Arc::new(Reloader::new(
         source.clone(),
         &accepted,
@@ -117,33 +104,19 @@ async fn serve(
     ));
     let control = Arc::new(GatewayControl::new(live.clone(), server.clone(), reloader.clone()));
     telemetry.metrics().ask(control.clone());
-    if let Some(admin) = &snapshot.admin {
-        let socket = server
-            .bind_admin(admin.bind)
-            .map_err(|error| format!("admin listener cannot bind {}: {error}", admin.bind))?;
-        if let Ok(address) = socket.local_addr() {
-            log::info!(target: "yett", "admin listener on {address}");
-        }
-        let serve = crate::admin::serve(
-            socket,
-            admin.token.clone(),
-            control,
-            telemetry.clone(),
-            drained.clone(),
-        );
-        tokio::spawn(serve);
-    }
+    server.serve_admin(serve_admin(control, telemetry.clone()));
+
+    server.prepare_all(&snapshot).await?;
+    start_state(&state, &snapshot, inheritance.is_some()).await;
+    server.adopt(&snapshot);
     server.close_unclaimed();
-    for (name, address) in server.addresses() {
-        log::info!(target: "yett", "listener `{name}` on {address}");
-    }
     if let Some(inheritance) = inheritance {
         inheritance.ready().map_err(|error| format!("handover: {error}"))?;
     }
-    let succeeded = offer(args.handover.as_deref(), &server)?;
+    let succeeded = offer.map(|offer| await_successor(offer, &server)).transpose()?;
     watch_files(&source, &live, &reloader);
     log::info!(target: "yett", "serving generation {}", snapshot.generation);
-    serving(Serving { server: &server });
+    serving();
     let end = signals.wait(&reloader, &telemetry, succeeded).await;
     if end == End::Told {
         server.announce_end();
@@ -157,15 +130,43 @@ async fn serve(
     Ok(())
 }
 
-/// Background work of what outlives snapshots.
-async fn start_state(state: &Arc<State>, snapshot: &Snapshot) {
-    let lookup: Arc<dyn resolve::Lookup> = Arc::new(resolve::SystemLookup);
-    let services: Vec<_> = snapshot.services.values().map(|plan| plan.service.clone()).collect();
-    resolve::prepare(&state.endpoints, &services, &lookup, RESOLVE_DEADLINE).await;
+fn serve_admin(control: Arc<GatewayControl>, telemetry: Arc<Telemetry>) -> ServeAdmin {
+    Box::new(move |socket, plan, stop| {
+        let serve = crate::admin::serve(
+            socket,
+            plan.token.clone(),
+            control.clone(),
+            telemetry.clone(),
+            stop,
+        );
+        tokio::spawn(async move {
+            if let Err(error) = serve.await {
+                log::error!(target: "yett", "admin listener: {error}");
+            }
+        });
+    })
+}
+
+/// Background work of what outlives snapshots. A successor has keys before it takes requests: its predecessor has them,
+/// and serves meanwhile.
+async fn start_state(state: &Arc<State>, snapshot: &Snapshot, succeeds: bool) {
     let keys = state.clone();
     tokio::spawn(async move { keys.keys.run().await });
+    let lookup: Arc<dyn resolve::Lookup> = Arc::new(resolve::SystemLookup);
     tokio::spawn(resolve::run(state.endpoints.clone(), lookup));
     tokio::spawn(health::run(state.endpoints.clone(), Now::read().unix_us));
+    if succeeds {
+        adopt_state(snapshot, &Handle::current());
+        if !state.keys.loaded(KEYS_DEADLINE).await {
+            log::warn!(target: "yett", "taking over without the keys of every issuer");
+        }
+    }
+}
+
+fn bind_offer(path: Option<&Path>) -> Result<Option<Offer>, String> {
+    let Some(path) = path else { return Ok(None) };
+    let offer = Offer::bind(path);
+    offer.map(Some).map_err(|error| format!("handover over {}: {error}", path.display()))
 }
 
 fn claim(path: Option<&Path>) -> Result<Option<Inheritance>, String> {
@@ -178,15 +179,17 @@ fn claim(path: Option<&Path>) -> Result<Option<Inheritance>, String> {
     Ok(inheritance)
 }
 
-/// Offers the listeners to a successor. Resolves when one has taken them.
-fn offer(
-    path: Option<&Path>,
-    server: &Arc<Server>,
-) -> Result<Option<tokio::sync::oneshot::Receiver<()>>, String> {
-    let Some(path) = path else { return Ok(None) };
-    let door = handover::serve(path)
-        .map_err(|error| format!("handover over {}: {error}", path.display()))?;
-    let (taken, wait) = tokio::sync::oneshot::channel();
+/// Offers the listeners to successors. Resolves when one has taken them.
+fn await_successor(offer: Offer, server: &Arc<Server>) -> Result<oneshot::Receiver<()>, String> {
+    let (taken, wait) = oneshot::channel();
+    let door = match offer.publish() {
+        Ok(door) => door,
+        Err(error) => {
+            // We serve already, and a predecessor does not any more: better no successor than nobody.
+            log::error!(target: "yett", "no handover to a successor: {error}");
+            return Ok(wait);
+        }
+    };
     let server = server.clone();
     // A thread of its own: it waits for successors all its life.
     std::thread::Builder::new()
@@ -196,7 +199,7 @@ fn offer(
             let _ = taken.send(());
         })
         .map_err(|error| format!("handover thread: {error}"))?;
-    Ok(Some(wait))
+    Ok(wait)
 }
 
 /// Reloads what changed on disk: mounts that swap links send no signal.
@@ -273,7 +276,7 @@ impl Signals {
         &mut self,
         reloader: &Arc<Reloader>,
         telemetry: &Telemetry,
-        succeeded: Option<tokio::sync::oneshot::Receiver<()>>,
+        succeeded: Option<oneshot::Receiver<()>>,
     ) -> End {
         let succeeded = async {
             let taken = match succeeded {

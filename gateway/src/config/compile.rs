@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::document::{Document, RouteSection};
+use super::document::{Document, RespondSection, RouteSection};
 use super::listener_plan::{ListenerPlan, address};
 use super::snapshot::{RoutePlan, Snapshot};
 use crate::base::compile::{Compile, number};
@@ -198,6 +198,9 @@ fn limits(document: &Document, cx: &mut Compile) -> Limits {
     })
 }
 
+/// Where a route's requests go: exactly one of a service and an answer of our own.
+type Destination = (Option<Arc<ServicePlan>>, Option<Arc<RespondSection>>);
+
 /// Everything that a route may name.
 struct Names<'a> {
     issuers: identity::Issuers,
@@ -236,7 +239,8 @@ impl Names<'_> {
     }
 
     fn route(&self, index: usize, section: &RouteSection, cx: &mut Compile) -> Option<RoutePlan> {
-        let (service, respond) = self.destination(section, cx)?;
+        // Asked for at the end: a route that goes nowhere may have other mistakes to report.
+        let destination = self.destination(section, cx);
         let auth = self.auth(section, cx);
         let identity = auth.as_ref().map(|auth| self.identity(auth, section, cx));
         let policy = match (&auth, &identity) {
@@ -249,41 +253,41 @@ impl Names<'_> {
             .screen
             .as_ref()
             .map(|screen| cx.within("screen", |cx| ScreenPlan::compile(screen, cx)));
+        let limits = cx.within("limits", |cx| self.route_limits(section, cx));
+        let waf = cx.within("waf", |cx| {
+            self.profiles.for_route(
+                section.waf.as_ref(),
+                self.document.defaults.waf.as_deref(),
+                cx,
+            )
+        });
+        let forward = cx.within("forward", |cx| {
+            Forward::compile(
+                section.forward.as_ref(),
+                &self.document.defaults.forward,
+                &self.forwarded,
+                cx,
+            )
+        });
+        let (service, respond) = destination?;
         Some(RoutePlan {
             id: section.id.as_str().into(),
             slot: u32::try_from(index).unwrap_or(u32::MAX),
             normalise: normalise::plan::Plan::compile(&section.normalise),
             screen: screen.filter(|screen| screen.mode != Mode::Off && !screen.is_empty()),
-            limits: cx.within("limits", |cx| self.route_limits(section, cx)),
+            limits,
             identity: identity
                 .filter(|_| auth.as_ref().is_some_and(|auth| auth.mode != Some(Mode::Off))),
             auth_mode: auth.as_ref().and_then(|auth| auth.mode).unwrap_or_default(),
             policy,
-            waf: cx.within("waf", |cx| {
-                self.profiles.for_route(
-                    section.waf.as_ref(),
-                    self.document.defaults.waf.as_deref(),
-                    cx,
-                )
-            }),
-            forward: cx.within("forward", |cx| {
-                Forward::compile(
-                    section.forward.as_ref(),
-                    &self.document.defaults.forward,
-                    &self.forwarded,
-                    cx,
-                )
-            }),
+            waf,
+            forward,
             service,
             respond,
         })
     }
 
-    fn destination(
-        &self,
-        section: &RouteSection,
-        cx: &mut Compile,
-    ) -> Option<(Option<Arc<ServicePlan>>, Option<Arc<super::document::RespondSection>>)> {
+    fn destination(&self, section: &RouteSection, cx: &mut Compile) -> Option<Destination> {
         match (&section.to, &section.respond) {
             (Some(_), Some(_)) => {
                 cx.within("respond", |cx| {
@@ -309,7 +313,7 @@ impl Names<'_> {
                     cx.within("respond", |cx| {
                         cx.within("status", |cx| {
                             cx.error(
-                                number::VALUE,
+                                number::RANGE,
                                 format!("status {}, allowed 200 to 599", respond.status),
                             );
                         });

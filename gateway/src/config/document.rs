@@ -22,6 +22,7 @@ use crate::stages::waf::section::{WafSection, WafUse};
 #[serde(deny_unknown_fields)]
 pub struct Document {
     /// Version of this format: 1.
+    #[schemars(range(min = 1, max = 1))]
     pub version: u32,
     /// Addresses that clients connect to, by name.
     pub listeners: BTreeMap<String, ListenerSection>,
@@ -31,22 +32,28 @@ pub struct Document {
     /// Where gateways share counters. Absent: counters live in this process.
     #[serde(default)]
     pub store: Option<StoreSection>,
+    /// Where events go, and what they say of users.
     #[serde(default)]
     pub telemetry: TelemetrySection,
     /// Client addresses that may speak to us at all, on every route.
     #[serde(default)]
     pub screen: ScreenSection,
+    /// Whose tokens are taken, by name.
     #[serde(default)]
     pub issuers: BTreeMap<String, IssuerSection>,
+    /// Rate limits, by name.
     #[serde(default)]
     pub limits: BTreeMap<String, LimitSection>,
+    /// Rule profiles of the web application firewall, by name.
     #[serde(default)]
     pub waf: BTreeMap<String, WafSection>,
+    /// Where requests go, by name.
     #[serde(default)]
     pub services: BTreeMap<String, ServiceSection>,
     /// What routes use unless they say otherwise.
     #[serde(default)]
     pub defaults: DefaultsSection,
+    /// What is reachable. The most specific match wins, the order has no meaning.
     #[serde(default)]
     pub routes: Vec<RouteSection>,
     /// Requests with their expected verdicts; run before a configuration is taken.
@@ -68,6 +75,7 @@ pub struct AdminSection {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetrySection {
+    /// One line per request.
     pub access_log: AccessLogSection,
     /// Key of the hash that stands for subjects in events. Absent: drawn at start, so hashes differ between runs.
     pub subject_key: Option<SecretRef>,
@@ -93,11 +101,13 @@ impl Default for AccessLogSection {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DefaultsSection {
+    /// Who may use routes that are not public.
     pub auth: Option<AuthSection>,
     /// Names of limits that every route uses.
     pub limits: Vec<String>,
     /// Name of the WAF profile of every route.
     pub waf: Option<String>,
+    /// What services get of a verified identity.
     pub forward: ForwardSection,
 }
 
@@ -107,6 +117,7 @@ pub struct DefaultsSection {
 pub struct RouteSection {
     /// Stable name: metric label, event field, key of counters.
     pub id: String,
+    /// Which requests belong to a route.
     #[serde(rename = "match")]
     pub matches: MatchSection,
     /// Name of a service. Exactly one of `to` and `respond`.
@@ -127,10 +138,13 @@ pub struct RouteSection {
     /// Limits of `defaults` that do not hold here.
     #[serde(default)]
     pub without_limits: Vec<String>,
+    /// Name of a WAF profile, `off`, or changes of one. Absent: the one of `defaults`.
     #[serde(default)]
     pub waf: Option<WafUse>,
+    /// Client addresses that may use it, beside the lists of the whole gateway.
     #[serde(default)]
     pub screen: Option<ScreenSection>,
+    /// What it relaxes of the canonical reading.
     #[serde(default)]
     pub normalise: NormaliseSection,
     /// Read over `defaults.forward`: the claims of both are sent.
@@ -142,10 +156,13 @@ pub struct RouteSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RespondSection {
-    /// 200 to 599.
+    /// Status of the answer, 200 to 599.
+    #[schemars(range(min = 200, max = 599))]
     pub status: u16,
+    /// Body of the answer, as it is written here.
     #[serde(default)]
     pub body: String,
+    /// Value of `Content-Type`.
     #[serde(default = "default_content_type")]
     pub content_type: String,
 }
@@ -154,21 +171,28 @@ pub struct RespondSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestSection {
+    /// What is sent.
     pub request: TestRequest,
+    /// What must become of it; what is not said may be anything.
     pub expect: TestExpect,
 }
 
+/// The request of a test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestRequest {
+    /// Its method.
     #[serde(default = "default_method")]
     pub method: String,
+    /// Its host. Absent: `localhost`.
     #[serde(default)]
     pub host: Option<String>,
     /// Path and query.
     pub path: String,
+    /// Header fields beside `Host` and `Content-Length`.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Text of the body. Absent: no body.
     #[serde(default)]
     pub body: Option<String>,
     /// Client address; absent: 192.0.2.1.
@@ -180,12 +204,14 @@ pub struct TestRequest {
     pub token: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
+/// The verdict that a test expects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestExpect {
-    /// 200 stands for "would be forwarded".
+    /// Status of the answer; 200 stands for "would be forwarded".
     #[serde(default)]
     pub status: Option<u16>,
+    /// Id of the route that matches.
     #[serde(default)]
     pub route: Option<String>,
     /// Code of the finding that refuses it, e.g. `policy.step_up`.

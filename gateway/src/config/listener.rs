@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::bounds;
+use crate::base::net::Block;
 use crate::base::units::{Size, Span};
 
 /// One address that clients connect to.
@@ -13,17 +14,20 @@ use crate::base::units::{Size, Span};
 pub struct ListenerSection {
     /// `ADDRESS:PORT`, e.g. `0.0.0.0:8443` or `[::]:8443`.
     pub bind: String,
+    /// Absent: plain text.
     #[serde(default)]
     pub tls: Option<TlsSection>,
     /// Blocks whose `X-Forwarded-For` and `Forwarded` count. Absent: the client is the socket's peer.
     #[serde(default)]
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<Block>")]
     pub trusted_proxies: Vec<IpNet>,
     /// Every connection starts with a PROXY protocol v2 header; only trusted proxies may send one.
     #[serde(default)]
     pub proxy_protocol: bool,
+    /// Whose traces are continued.
     #[serde(default)]
     pub trace: TraceSection,
+    /// Sizes and times that protect the listener.
     #[serde(default)]
     pub bounds: ListenerBounds,
 }
@@ -34,12 +38,15 @@ pub struct ListenerSection {
 pub struct TlsSection {
     /// The first answers clients that send no known server name.
     pub certificates: Vec<CertificateSection>,
+    /// Oldest version of TLS that is spoken.
     #[serde(default)]
     pub min_version: TlsVersion,
+    /// Absent: clients are not asked for certificates.
     #[serde(default)]
     pub client_certificates: Option<ClientCertificatesSection>,
 }
 
+/// One certificate with its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateSection {
@@ -49,6 +56,7 @@ pub struct CertificateSection {
     pub key: String,
 }
 
+/// A version of TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TlsVersion {
     #[default]
@@ -58,14 +66,17 @@ pub enum TlsVersion {
     V13,
 }
 
+/// Certificates of clients, verified in the handshake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientCertificatesSection {
+    /// Whether a client must have one.
     pub mode: ClientCertificateMode,
     /// PEM file of the authorities that may sign client certificates.
     pub ca: String,
 }
 
+/// Whether a client must have a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientCertificateMode {
@@ -79,7 +90,8 @@ pub enum ClientCertificateMode {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TraceSection {
-    #[schemars(with = "Vec<String>")]
+    /// Blocks of socket peers whose `traceparent` is taken over.
+    #[schemars(with = "Vec<Block>")]
     pub trust: Vec<IpNet>,
 }
 
@@ -88,8 +100,10 @@ pub struct TraceSection {
 #[serde(deny_unknown_fields, default)]
 pub struct ListenerBounds {
     /// Open connections; above it new ones are closed at once.
+    #[schemars(range(min = 1))]
     pub connections: usize,
     /// Open connections of one client address.
+    #[schemars(range(min = 1))]
     pub connections_per_client: usize,
     /// Bytes of a request head; above it 431.
     pub head: Size,
@@ -98,8 +112,10 @@ pub struct ListenerBounds {
     /// Time that a kept-alive connection may be idle.
     pub idle_timeout: Span,
     /// Requests on one HTTP/1.1 connection.
+    #[schemars(range(min = 1))]
     pub requests_per_connection: u32,
     /// Streams open at once on one HTTP/2 connection.
+    #[schemars(range(min = 1))]
     pub http2_streams: u32,
 }
 

@@ -1,8 +1,11 @@
 //! Listener section -> what the edge runs.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use rustls::RootCertStore;
@@ -16,6 +19,7 @@ use super::listener::{
     TlsVersion,
 };
 use crate::base::compile::{Compile, number};
+use crate::base::units::{Size, Span};
 use crate::state::certificates::{CertificateFiles, Certificates};
 
 /// One listener, compiled.
@@ -52,6 +56,7 @@ impl ListenerPlan {
                     .hint("nobody would be allowed to send the header");
             });
         }
+        cx.within("bounds", |cx| check_bounds(&section.bounds, cx));
         Some(ListenerPlan {
             name: name.into(),
             bind: bind?,
@@ -64,6 +69,33 @@ impl ListenerPlan {
             trace_trust: section.trace.trust.clone(),
             bounds: section.bounds.clone(),
         })
+    }
+}
+
+/// Bounds of the bounds: below them nobody would be served, above them they protect nothing.
+fn check_bounds(bounds: &ListenerBounds, cx: &mut Compile) {
+    let head = Size(1024)..=Size(1024 * 1024);
+    inside("head", bounds.head, head, cx);
+    let time = Span(Duration::from_millis(100))..=Span(Duration::from_secs(3600));
+    inside("head_timeout", bounds.head_timeout, time.clone(), cx);
+    inside("idle_timeout", bounds.idle_timeout, time, cx);
+    inside("connections", bounds.connections, 1..=1_000_000, cx);
+    inside("connections_per_client", bounds.connections_per_client, 1..=1_000_000, cx);
+    inside("requests_per_connection", bounds.requests_per_connection, 1..=u32::MAX, cx);
+    inside("http2_streams", bounds.http2_streams, 1..=1_000, cx);
+}
+
+fn inside<T: PartialOrd + Display>(
+    key: &'static str,
+    value: T,
+    allowed: RangeInclusive<T>,
+    cx: &mut Compile,
+) {
+    if !allowed.contains(&value) {
+        let (least, most) = (allowed.start(), allowed.end());
+        cx.within(key, |cx| {
+            cx.error(number::VALUE, format!("{key} {value}, allowed {least} to {most}"));
+        });
     }
 }
 

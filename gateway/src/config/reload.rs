@@ -70,7 +70,7 @@ pub fn accept(
         trial(snapshot, &mut cx);
     }
     let failed = cx.has_errors();
-    let report = Report::new(cx.into_problems(), &map);
+    let report = Report::new(cx, &map);
     match snapshot {
         Some(snapshot) if !failed => Ok(Accepted { snapshot, warnings: report, checksum }),
         _ => Err(report),

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Value as Json, json};
 
 use crate::base::bounds::CONFIG_PROBLEMS;
-use crate::base::compile::{Problem, Severity, Step, number};
+use crate::base::compile::{Compile, Problem, Severity, Step, number};
 
 use super::source::{Location, SourceMap, printable, without_credentials};
 use super::tree::Place;
@@ -113,9 +113,9 @@ impl Placed {
 
 impl Report {
     /// Finds the line of every problem.
-    pub fn new(problems: Vec<Problem>, source: &SourceMap) -> Report {
-        let mut placed = Problems::default();
-        for problem in problems {
+    pub fn new(found: Compile, source: &SourceMap) -> Report {
+        let mut placed = Problems { left_out: found.left_out(), ..Problems::default() };
+        for problem in found.into_problems() {
             placed.push(Placed {
                 at: Some(source.root().find(&problem.place, problem.at_key)),
                 related: problem.related.as_ref().map(|path| source.root().find(path, true)),

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
+use crate::base::net::Block;
 use crate::base::units::{Percent, Quota, Rate, SecretRef, Size, Span};
 
 use super::schema;
@@ -223,6 +224,7 @@ fn add_text(shape: &mut Shape, schema: &Json) {
 /// Our own types that are written as text, by their name in the schema.
 pub(super) fn reader(name: &str) -> Option<ReadText> {
     Some(match name {
+        "Block" => |text| Block::read(text).map(drop),
         "Span" => |text| text.parse::<Span>().map(drop),
         "Size" => |text| text.parse::<Size>().map(drop),
         "Rate" => |text| text.parse::<Rate>().map(drop),

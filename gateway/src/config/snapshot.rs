@@ -38,7 +38,7 @@ pub struct Snapshot {
 }
 
 /// The operators' own listener.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AdminPlan {
     pub bind: SocketAddr,
     pub token: Arc<str>,

@@ -57,13 +57,7 @@ pub(super) async fn read(
 ) -> Result<Result<(), Refused>> {
     let exchange = context.exchange()?;
     let Some(appetite) = appetite(session, exchange) else {
-        if let Some(inspection) = &mut exchange.inspection
-            && (session.is_upgrade_req() || !session.as_downstream_mut().is_body_empty())
-        {
-            inspection.skip_body();
-        }
-        // Most rules, those about the query included, decide in the body phase: it comes without a body too.
-        return Ok(pipeline::body(exchange));
+        return Ok(without_body(session, exchange));
     };
     let declared = declared_length(session);
     if declared.is_some_and(|length| length > appetite.bytes) && appetite.reject {
@@ -141,8 +135,8 @@ fn wait(body: &mut Option<Bytes>, end: bool, context: &mut Context) -> Result<()
         exchange.ledger.refuse(too_large(appetite.bytes));
         return Err(refused());
     }
-    // Where a larger body is refused, one that has just reached the bound may still grow beyond it.
-    if !end && (appetite.reject || bytes.len() < appetite.bytes) {
+    // A body that fills the bound to the byte may end there, or go on: only its end, or one more byte, tells.
+    if !end && (bytes.len() < appetite.bytes || appetite.reject) {
         context.held = Held::Waiting(bytes);
         *body = Some(Bytes::new());
         return Ok(());
@@ -159,10 +153,20 @@ fn refused() -> Box<Error> {
     Error::new(ErrorType::HTTPStatus(403))
 }
 
-/// `None`: nothing to read, or a stream that must not be held.
+/// The rules of the body phase look at the query and the fields too: they run for every request.
+fn without_body(session: &mut Session, exchange: &mut Exchange) -> Result<(), Refused> {
+    if let Some(inspection) = &mut exchange.inspection
+        && (session.is_upgrade_req() || !session.as_downstream_mut().is_body_empty())
+    {
+        inspection.skip_body();
+    }
+    pipeline::body(exchange)
+}
+
+/// `None`: nothing to read, or a body that the rules do not want.
 fn appetite(session: &mut Session, exchange: &Exchange) -> Option<Appetite> {
     let appetite = exchange.inspection.as_ref()?.appetite()?;
-    (!session.is_upgrade_req() && !session.as_downstream_mut().is_body_empty()).then_some(appetite)
+    (!session.as_downstream_mut().is_body_empty()).then_some(appetite)
 }
 
 async fn read_until(
@@ -175,11 +179,10 @@ async fn read_until(
     if declared.is_none() {
         session.enable_retry_buffering();
     }
+    let beyond = declared.is_some_and(|length| length > appetite.bytes);
     loop {
         match declared {
-            Some(length) if length > appetite.bytes && bytes.len() >= appetite.bytes => {
-                return Ok(Read::Beginning);
-            }
+            Some(_) if beyond && bytes.len() >= appetite.bytes => return Ok(Read::Beginning),
             // One read is at most 64 KiB, so there always is a last one.
             Some(length) if length - bytes.len() <= REPLAY_BYTES => {
                 session.enable_retry_buffering()

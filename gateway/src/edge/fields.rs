@@ -1,6 +1,6 @@
 //! Header fields on their way: what a service gets of a request, what a client gets of an answer.
 
-use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, SERVER};
+use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, SERVER, X_CONTENT_TYPE_OPTIONS};
 use http::uri::PathAndQuery;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
@@ -11,12 +11,13 @@ use crate::telemetry::trace::{self, Trace};
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Fields by which a client could claim what only proxies may say, or steer a service past our decision
 /// (CVE-2026-40575: override and original-URL fields).
-static NEVER_FROM_CLIENTS: [&str; 10] = [
+static NEVER_FROM_CLIENTS: [&str; 12] = [
     "forwarded",
+    "x-forwarded-host",
+    "x-forwarded-port",
     "x-forwarded-prefix",
     "x-forwarded-uri",
     "x-forwarded-method",
@@ -47,16 +48,16 @@ pub(super) fn to_upstream(
     let strip: smallvec::SmallVec<[HeaderName; 4]> = request
         .headers
         .keys()
-        .filter(|name| {
-            route.forward.strips(name.as_str()) || is_never_from_clients(name.as_str())
-        })
+        .filter(|name| route.forward.strips(name.as_str()) || is_never_from_clients(name.as_str()))
         .cloned()
         .collect();
     for name in &strip {
         request.remove_header(name);
     }
     // We answered `100 Continue` ourselves when we read the body.
-    request.remove_header(&EXPECT);
+    if request.headers.contains_key(EXPECT) {
+        request.remove_header(&EXPECT);
+    }
     if let Some(identity) = &exchange.identity {
         for (name, value) in route.forward.fields(identity) {
             request.insert_header(name, value)?;
@@ -66,23 +67,29 @@ pub(super) fn to_upstream(
         request.insert_header(trace::TRACEPARENT, trace::header_value(&trace.context))?;
         match &trace.state {
             Some(state) => request.insert_header(trace::TRACESTATE, state.clone())?,
-            None => _ = request.remove_header(&trace::TRACESTATE),
+            None if request.headers.contains_key(trace::TRACESTATE) => {
+                request.remove_header(&trace::TRACESTATE);
+            }
+            None => {}
         }
     }
-    request.insert_header(X_REQUEST_ID.clone(), exchange.trace.request_id())?;
-    request.insert_header(X_FORWARDED_FOR.clone(), reading.client.ip.to_string())?;
+    request.insert_header(X_REQUEST_ID.clone(), exchange.trace.request_id().as_bytes())?;
+    let client = match reading.client.ip == exchange.connection.peer_ip() {
+        true => exchange.connection.peer_text.clone(),
+        false => HeaderValue::try_from(reading.client.ip.to_string())
+            .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+    };
+    request.insert_header(X_FORWARDED_FOR.clone(), client)?;
     let scheme = if reading.secure { "https" } else { "http" };
     request.insert_header(X_FORWARDED_PROTO.clone(), HeaderValue::from_static(scheme))?;
-    if !reading.canonical.host.is_empty() {
-        request.insert_header(X_FORWARDED_HOST.clone(), reading.canonical.host.as_str())?;
-    }
     Ok(())
 }
 
 /// Services that read fields from an environment (CGI, WSGI) take `X_Real_IP` for `X-Real-IP`: an underscore must not
 /// be a second spelling of a field that only proxies write, or that frames the message.
 fn is_never_from_clients(name: &str) -> bool {
-    if NEVER_FROM_CLIENTS.contains(&name) {
+    // Most fields are told apart by their first letter.
+    if name.starts_with(['f', 'x']) && NEVER_FROM_CLIENTS.contains(&name) {
         return true;
     }
     if !name.contains('_') {
@@ -100,27 +107,18 @@ pub(super) fn to_client(response: &mut ResponseHeader, exchange: &Exchange) -> R
     if response.headers.contains_key("x-powered-by") {
         response.remove_header("x-powered-by");
     }
-    if response.status != http::StatusCode::SWITCHING_PROTOCOLS {
+    if response.status != http::StatusCode::SWITCHING_PROTOCOLS
+        && response.headers.contains_key(CONNECTION)
+    {
         response.remove_header(&CONNECTION);
     }
     for (name, value) in &exchange.answer_fields {
         response.append_header(name.clone(), value.clone())?;
     }
-    response.insert_header(X_REQUEST_ID.clone(), exchange.trace.request_id())?;
-    if exchange.reading.secure {
-        harden(response)?;
-    }
-    Ok(())
-}
-
-/// A service's own policy wins.
-fn harden(response: &mut ResponseHeader) -> Result<()> {
-    const DEFAULTS: [(&str, &str); 2] =
-        [("strict-transport-security", "max-age=31536000"), ("x-content-type-options", "nosniff")];
-    for (name, value) in DEFAULTS {
-        if !response.headers.contains_key(name) {
-            response.insert_header(name, value)?;
-        }
+    response.insert_header(X_REQUEST_ID.clone(), exchange.trace.request_id().as_bytes())?;
+    // A service's own field wins. HSTS is not ours to set: it binds a whole host for a year.
+    if !response.headers.contains_key(X_CONTENT_TYPE_OPTIONS) {
+        response.insert_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))?;
     }
     Ok(())
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
-use tokio::sync::watch;
 
 use super::proxy::Proxy;
 use crate::config::live::Live;
@@ -18,17 +17,10 @@ pub struct Gateway {
     pub live: Arc<Live>,
     pub telemetry: Arc<Telemetry>,
     pub(super) proxy: Arc<HttpProxy<Proxy>>,
-    /// `true` once we drain: answers end their connections.
-    pub(super) draining: watch::Receiver<bool>,
 }
 
 impl Gateway {
-    pub fn new(
-        live: Arc<Live>,
-        telemetry: Arc<Telemetry>,
-        workers: usize,
-        draining: watch::Receiver<bool>,
-    ) -> Arc<Gateway> {
+    pub fn new(live: Arc<Live>, telemetry: Arc<Telemetry>, workers: usize) -> Arc<Gateway> {
         let conf = ServerConf {
             threads: workers,
             upstream_keepalive_pool_size: POOL_SIZE,
@@ -38,6 +30,6 @@ impl Gateway {
         };
         let app = Proxy::new(live.clone(), telemetry.clone());
         let proxy = Arc::new(http_proxy(&Arc::new(conf), app));
-        Arc::new(Gateway { live, telemetry, proxy, draining })
+        Arc::new(Gateway { live, telemetry, proxy })
     }
 }

@@ -1,7 +1,8 @@
 //! HTTP/1: we read each head ourselves, strictly and under a deadline, before the framework parses it. It then gets
 //! exactly these bytes, so what was judged is what is parsed.
 
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -9,10 +10,11 @@ use pingora::apps::HttpServerApp;
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, timeout_at};
 
 use super::gateway::Gateway;
-use super::proxy::ARRIVAL;
+use super::listener::Stop;
 use super::reply::Reply;
 use crate::base::clock::Now;
 use crate::base::code::Code;
@@ -33,12 +35,28 @@ const DRAIN_LINGER: Duration = Duration::from_secs(5);
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
 
-/// Serves requests until the connection ends.
-pub(super) async fn serve(mut stream: Stream, connection: Arc<Connection>, gateway: &Arc<Gateway>) {
+/// For the last request that a connection may carry. The framework forgets what it was told of keep-alive when it reads
+/// a head, but asks whether its server stops: then the answer says `Connection: close`.
+static LAST: LazyLock<Stop> = LazyLock::new(|| watch::channel(true).1);
+
+/// Serves requests until the connection ends; once the listener stops, the next answer ends it.
+pub(super) async fn serve(
+    mut stream: Stream,
+    connection: Arc<Connection>,
+    gateway: &Arc<Gateway>,
+    stop: &Stop,
+) {
     let bounds = &connection.listener.bounds;
     let mut bytes = BytesMut::new();
+    // Made once for the connection: registering a timer and a watcher for every request costs more than the waiting.
+    let idle = tokio::time::sleep(bounds.idle_timeout.0);
+    tokio::pin!(idle);
+    let stopped = stopped(stop.clone());
+    tokio::pin!(stopped);
     for served in 1..=bounds.requests_per_connection {
-        let length = match read_head(&mut stream, &mut bytes, &connection, gateway).await {
+        idle.as_mut().reset(Instant::now() + bounds.idle_timeout.0);
+        let quiet = Quiet { idle: idle.as_mut(), stopped: stopped.as_mut() };
+        let length = match read_head(&mut stream, &mut bytes, &connection, quiet).await {
             Ok(Some(length)) => length,
             Ok(None) => return,
             Err(finding) => return refuse(stream, finding, &connection, gateway).await,
@@ -50,15 +68,10 @@ pub(super) async fn serve(mut stream: Stream, connection: Arc<Connection>, gatew
         };
         bytes = rest;
         let mut session = ServerSession::new_http1(stream);
-        let last = served == bounds.requests_per_connection || *gateway.draining.borrow();
-        session.set_keepalive(if last {
-            None
-        } else {
-            Some(bounds.idle_timeout.0.as_secs().max(1))
-        });
         session.set_pipelined_prefix(request);
-        let exchange = gateway.proxy.process_new_http(session, &gateway.draining);
-        match ARRIVAL.scope(std::cell::Cell::new(Some(arrival)), exchange).await {
+        session.set_connection_user_context(Some(Box::new(arrival)));
+        let stop = if served == bounds.requests_per_connection { &LAST } else { stop };
+        match gateway.proxy.process_new_http(session, stop).await {
             Some(reused) => stream = reused.consume().0,
             None => return,
         }
@@ -70,7 +83,7 @@ async fn read_head(
     stream: &mut Stream,
     bytes: &mut BytesMut,
     connection: &Connection,
-    gateway: &Gateway,
+    mut quiet: Quiet<'_, impl Future<Output = ()> + Send>,
 ) -> Decision<Option<usize>> {
     let bounds = &connection.listener.bounds;
     let mut deadline = None;
@@ -94,7 +107,7 @@ async fn read_head(
         seen = bytes.len();
         bytes.reserve(READ_BYTES);
         let read = if bytes.is_empty() {
-            match first_byte(stream, bytes, bounds.idle_timeout.0, gateway).await {
+            match first_byte(stream, bytes, &mut quiet).await {
                 Some(read) => read,
                 None => return Ok(None),
             }
@@ -121,23 +134,30 @@ async fn read_head(
     }
 }
 
+/// What ends the wait for the next request.
+struct Quiet<'a, S> {
+    idle: Pin<&'a mut Sleep>,
+    stopped: Pin<&'a mut S>,
+}
+
+/// Resolves once a connection that waits for a request should go, because the listener ends.
+async fn stopped(mut stop: Stop) {
+    // An error means that the sender is gone: the listener has ended.
+    let _ = stop.wait_for(|stop| *stop).await;
+    tokio::time::sleep(DRAIN_LINGER).await;
+}
+
 /// Waits for a request on an idle connection. `None`: idle for too long, or drained.
 async fn first_byte(
     stream: &mut Stream,
     bytes: &mut BytesMut,
-    idle: Duration,
-    gateway: &Gateway,
+    quiet: &mut Quiet<'_, impl Future<Output = ()> + Send>,
 ) -> Option<std::io::Result<usize>> {
-    let mut draining = gateway.draining.clone();
     tokio::select! {
         biased;
         read = stream.read_buf(bytes) => Some(read),
-        () = tokio::time::sleep(idle) => None,
-        () = async {
-            // An error means that the sender is gone: the process ends.
-            let _ = draining.wait_for(|draining| *draining).await;
-            tokio::time::sleep(DRAIN_LINGER).await;
-        } => None,
+        () = &mut quiet.idle => None,
+        () = &mut quiet.stopped => None,
     }
 }
 
@@ -211,7 +231,7 @@ async fn refuse(
     let trace = Trace::of(&http::HeaderMap::new(), false);
     let exchange = pipeline::refused(gateway.live.load(), arrival, trace.context, finding);
     let Some(finding) = exchange.ledger.decisive_finding() else { return };
-    let reply = Reply::problem(finding, &trace.context.request_id());
+    let reply = Reply::problem(finding, trace.context.request_id().as_str());
     let end = End { status: finding.code.status().as_u16(), ..End::default() };
     gateway.telemetry.record(exchange.finish(None, end));
     let answer = async {

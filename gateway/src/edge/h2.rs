@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use pingora::apps::HttpServerApp;
 use pingora::protocols::http::ServerSession;
@@ -10,6 +11,7 @@ use pingora::protocols::{Digest, Stream};
 use tokio::sync::Notify;
 
 use super::gateway::Gateway;
+use super::listener::Stop;
 use super::proxy::ARRIVAL;
 use crate::base::clock::Now;
 use crate::pipeline::exchange::{Arrival, Connection};
@@ -17,8 +19,16 @@ use crate::pipeline::exchange::{Arrival, Connection};
 /// Malformed streams on one connection before it is closed.
 const MALFORMED_STREAMS: usize = 32;
 
-/// Serves streams until the connection ends.
-pub(super) async fn serve(stream: Stream, connection: Arc<Connection>, gateway: &Arc<Gateway>) {
+/// How long a client may take to leave, after its last stream, once it was told to.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Serves streams until the connection ends; once the listener stops, open streams are the last.
+pub(super) async fn serve(
+    stream: Stream,
+    connection: Arc<Connection>,
+    gateway: &Arc<Gateway>,
+    stop: &Stop,
+) {
     let digest = Arc::new(Digest {
         ssl_digest: stream.get_ssl_digest(),
         timing_digest: Vec::new(),
@@ -32,23 +42,28 @@ pub(super) async fn serve(stream: Stream, connection: Arc<Connection>, gateway: 
     let preface = tokio::time::timeout(bounds.head_timeout.0, handshake(stream, Some(options)));
     let Ok(Ok(mut h2)) = preface.await else { return };
     let open = Arc::new(Open::default());
-    let mut draining = gateway.draining.clone();
+    let mut stop = stop.clone();
     let mut goaway = false;
     let mut malformed = 0;
     loop {
         let accepted = tokio::select! {
             biased;
-            _ = draining.wait_for(|draining| *draining), if !goaway => {
-                h2.graceful_shutdown();
-                goaway = true;
-                continue;
+            _ = stop.wait_for(|stop| *stop), if !goaway => None,
+            accepted = HttpSession::from_h2_conn(&mut h2, digest.clone()) => Some(accepted),
+            () = open.idle(if goaway { FAREWELL } else { bounds.idle_timeout.0 }) => None,
+        };
+        let Some(accepted) = accepted else {
+            if goaway {
+                return;
             }
-            accepted = HttpSession::from_h2_conn(&mut h2, digest.clone()) => accepted,
-            () = open.idle(bounds.idle_timeout.0) => return,
+            // A stream may be on its way: GOAWAY lets its client know whether it arrived (RFC 9113 §6.8).
+            h2.graceful_shutdown();
+            goaway = true;
+            continue;
         };
         match accepted {
             Ok(Some(H2Accept::Session(session))) => {
-                spawn(session, &connection, gateway, Guard::new(&open));
+                spawn(session, &connection, gateway, stop.clone(), Guard::new(&open));
             }
             Ok(Some(H2Accept::Rejected)) => {
                 malformed += 1;
@@ -61,7 +76,13 @@ pub(super) async fn serve(stream: Stream, connection: Arc<Connection>, gateway: 
     }
 }
 
-fn spawn(session: HttpSession, connection: &Arc<Connection>, gateway: &Arc<Gateway>, guard: Guard) {
+fn spawn(
+    session: HttpSession,
+    connection: &Arc<Connection>,
+    gateway: &Arc<Gateway>,
+    stop: Stop,
+    guard: Guard,
+) {
     let arrival = Arrival {
         connection: connection.clone(),
         now: Now::read(),
@@ -72,7 +93,7 @@ fn spawn(session: HttpSession, connection: &Arc<Connection>, gateway: &Arc<Gatew
     tokio::spawn(async move {
         let _guard = guard;
         let session = ServerSession::new_http2(session);
-        let exchange = gateway.proxy.process_new_http(session, &gateway.draining);
+        let exchange = gateway.proxy.process_new_http(session, &stop);
         ARRIVAL.scope(std::cell::Cell::new(Some(arrival)), exchange).await;
     });
 }
@@ -86,7 +107,7 @@ struct Open {
 
 impl Open {
     /// Resolves once no stream has been open for `time`. Any accepted stream cancels it: the loop asks anew.
-    async fn idle(&self, time: std::time::Duration) {
+    async fn idle(&self, time: Duration) {
         while self.count.load(Ordering::Acquire) != 0 {
             self.none.notified().await;
         }

@@ -3,7 +3,7 @@
 //!
 //! 1. The successor connects to the handover socket of the running process; both must have the same user.
 //! 2. The running process sends its listeners: their names in one message, with the descriptors.
-//! 3. The successor compiles its configuration, starts to accept and says `ready`.
+//! 3. The successor, whose configuration is compiled, gets what it needs, starts to accept and says `ready`.
 //! 4. Only then the predecessor stops accepting and drains. If the successor dies before, nothing has changed.
 
 use std::fs;
@@ -11,9 +11,9 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::net::{
@@ -26,7 +26,7 @@ const SOCKETS: usize = 64;
 /// Names in one handover, bytes.
 const NAMES_BYTES: usize = 8 * 1024;
 const READY: &[u8] = b"ready\n";
-/// How long a successor may take to compile its configuration.
+/// How long a successor may take until it accepts.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A listener as it is passed: its bound address, and the socket.
@@ -70,16 +70,51 @@ impl Inheritance {
     }
 }
 
-/// Binds the handover socket, readable by this user alone. A stale file of a process that is gone is replaced.
-pub fn serve(path: &Path) -> io::Result<UnixListener> {
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
+/// Where a successor will find us. Bound beside its path, so that a predecessor's socket is found there until we
+/// serve; removed when dropped unpublished.
+#[derive(Debug)]
+pub struct Offer {
+    listener: UnixListener,
+    bound: PathBuf,
+    path: PathBuf,
+}
+
+impl Offer {
+    /// Binds the socket, for this user alone.
+    ///
+    /// # Errors
+    /// The directory cannot be written, or what is at `path` is no socket.
+    pub fn bind(path: &Path) -> io::Result<Offer> {
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "the file is not a socket",
+                ));
+            }
+            _ => {}
+        }
+        let mut bound = path.as_os_str().to_owned();
+        bound.push(format!(".{}", std::process::id()));
+        let bound = PathBuf::from(bound);
+        let listener = UnixListener::bind(&bound)?;
+        let offer = Offer { listener, bound, path: path.to_owned() };
+        fs::set_permissions(&offer.bound, fs::Permissions::from_mode(0o600))?;
+        Ok(offer)
     }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+
+    /// Takes the path over from a predecessor, or from a process that is gone.
+    pub fn publish(self) -> io::Result<UnixListener> {
+        fs::rename(&self.bound, &self.path)?;
+        self.listener.try_clone()
+    }
+}
+
+impl Drop for Offer {
+    fn drop(&mut self) {
+        // After `publish` it is not there any more.
+        let _ = fs::remove_file(&self.bound);
+    }
 }
 
 /// The predecessor's side of one handover: sends the listeners and waits for `ready`. An error means that nothing

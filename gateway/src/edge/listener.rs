@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use pingora::listeners::tls::Acceptor;
 use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
@@ -41,30 +42,45 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// Turns true when a listener ends: it accepts no more, and its connections end with their next answer.
+pub type Stop = watch::Receiver<bool>;
+
+/// One listener, as its connections see it.
+#[derive(Clone)]
+pub struct Door {
+    pub name: Arc<str>,
+    pub gateway: Arc<Gateway>,
+    pub slots: Arc<Slots>,
+    pub stop: Stop,
+}
+
 /// Accepts until `stop` turns true. The plan is read anew for each connection: a reload changes certificates and
-/// bounds without touching the socket.
-pub async fn accept(
-    name: Arc<str>,
-    listener: TcpListener,
-    gateway: Arc<Gateway>,
-    slots: Arc<Slots>,
-    mut stop: watch::Receiver<bool>,
-) {
+/// bounds without touching the socket. `plan` is the first.
+pub async fn accept(listener: TcpListener, door: Door, mut plan: Arc<ListenerPlan>) {
+    let mut stop = door.stop.clone();
     loop {
         let accepted = tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
+            _ = stop.wait_for(|stop| *stop) => break,
             accepted = listener.accept() => accepted,
         };
+        // Gone from the configuration: we are about to be stopped, but who was accepted is served.
+        if let Some(newer) = door.gateway.live.load().listener(&door.name) {
+            plan = newer.clone();
+        }
         match accepted {
-            Ok((socket, peer)) => admit(&name, socket, peer, &gateway, &slots),
+            Ok((socket, peer)) => admit(socket, peer, &plan, &door),
             Err(error) if is_resource(&error) => {
-                log::warn!(target: "yett::edge", "accept on `{name}`: {error}");
+                log::warn!(target: "yett::edge", "accept on `{}`: {error}", door.name);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
             // The client gave up between its SYN and our accept.
             Err(_) => {}
         }
+    }
+    // The kernel resets what waits in its queue when the socket closes.
+    while let Some(Ok((socket, peer))) = listener.accept().now_or_never() {
+        admit(socket, peer, &plan, &door);
     }
 }
 
@@ -80,24 +96,15 @@ fn is_resource(error: &io::Error) -> bool {
         .is_some_and(|code| RESOURCES.iter().any(|errno| errno.raw_os_error() == code))
 }
 
-fn admit(
-    name: &Arc<str>,
-    socket: TcpStream,
-    peer: SocketAddr,
-    gateway: &Arc<Gateway>,
-    slots: &Arc<Slots>,
-) {
-    let snapshot = gateway.live.load();
-    let Some(plan) = snapshot.listener(name) else { return };
-    let Some(slot) = slots.take(peer.ip(), plan) else {
-        slots.refused.fetch_add(1, Ordering::Relaxed);
+fn admit(socket: TcpStream, peer: SocketAddr, plan: &Arc<ListenerPlan>, door: &Door) {
+    let Some(mut slot) = door.slots.take(plan) else { return };
+    // Behind a PROXY header all connections come from the balancer: the client is counted once it is known.
+    if !plan.proxy_protocol && !slot.count(peer.ip(), plan) {
         return;
-    };
-    let gateway = gateway.clone();
-    let plan = plan.clone();
-    drop(snapshot);
+    }
+    let (plan, door) = (plan.clone(), door.clone());
     tokio::spawn(async move {
-        if let Err(error) = serve(socket, peer, plan, &gateway, &slot.slots).await {
+        if let Err(error) = serve(socket, peer, plan, &door, &mut slot).await {
             log::debug!(target: "yett::edge", "connection of {peer}: {error}");
         }
     });
@@ -107,8 +114,8 @@ async fn serve(
     mut socket: TcpStream,
     mut peer: SocketAddr,
     plan: Arc<ListenerPlan>,
-    gateway: &Arc<Gateway>,
-    slots: &Slots,
+    door: &Door,
+    slot: &mut Slot,
 ) -> io::Result<()> {
     socket.set_nodelay(true)?;
     if plan.proxy_protocol {
@@ -121,13 +128,19 @@ async fn serve(
         let header = timeout(bounds::HANDSHAKE_TIMEOUT, proxy_protocol::read(&mut socket));
         if let Some(source) = header.await.map_err(io::Error::from)?? {
             peer = source;
+            if !slot.count(peer.ip(), &plan) {
+                return Err(io::Error::new(
+                    io::ErrorKind::QuotaExceeded,
+                    "too many connections of this client",
+                ));
+            }
         }
     }
+    let (gateway, stop) = (&door.gateway, &door.stop);
     let transport = transport(socket, peer);
     let Some(tls) = &plan.tls else {
-        let connection =
-            Arc::new(Connection { peer, secure: false, tls_version: None, listener: plan });
-        h1::serve(Box::new(Gathered::new(Box::new(transport))), connection, gateway).await;
+        let connection = Arc::new(Connection::new(plan, peer, false, None));
+        h1::serve(Box::new(Gathered::new(Box::new(transport))), connection, gateway, stop).await;
         return Ok(());
     };
     let acceptor = Acceptor::from_server_config(tls.config.clone());
@@ -135,17 +148,17 @@ async fn serve(
     let stream = match handshake.await.map_err(io::Error::from)? {
         Ok(stream) => stream,
         Err(error) => {
-            slots.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+            door.slots.handshakes_failed.fetch_add(1, Ordering::Relaxed);
             return Err(io::Error::other(error.to_string()));
         }
     };
     let tls_version = stream.get_ssl().and_then(|tls| tls.version());
     let speaks_h2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
-    let connection = Arc::new(Connection { peer, secure: true, tls_version, listener: plan });
+    let connection = Arc::new(Connection::new(plan, peer, true, tls_version));
     let stream: Stream = Box::new(Gathered::new(Box::new(stream)));
     match speaks_h2 {
-        true => h2::serve(stream, connection, gateway).await,
-        false => h1::serve(stream, connection, gateway).await,
+        true => h2::serve(stream, connection, gateway, stop).await,
+        false => h1::serve(stream, connection, gateway, stop).await,
     }
     Ok(())
 }
@@ -190,26 +203,36 @@ impl Slots {
         self.handshakes_failed.load(Ordering::Relaxed)
     }
 
-    /// A place for one connection; `None` when the listener or the client has used all of its own. The map holds
-    /// one entry per client with an open connection, so the first bound bounds it too.
-    fn take(self: &Arc<Slots>, client: IpAddr, plan: &ListenerPlan) -> Option<Slot> {
+    /// A place for one connection; `None` when the listener has used all of its own.
+    pub(super) fn take(self: &Arc<Slots>, plan: &ListenerPlan) -> Option<Slot> {
         let before = self.open.fetch_add(1, Ordering::Relaxed);
-        let mut slot = Slot { slots: self.clone(), counted: None };
+        let slot = Slot { slots: self.clone(), counted: None };
         if before >= plan.bounds.connections {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        if plan.bounds.connections_per_client < plan.bounds.connections {
-            let client = crate::base::net::canonical_ip(client);
-            let mut per_client = self.per_client.lock();
-            let count = per_client.entry(client).or_default();
-            if *count >= plan.bounds.connections_per_client {
-                return None;
-            }
-            *count += 1;
-            drop(per_client);
-            slot.counted = Some(client);
-        }
         Some(slot)
+    }
+}
+
+impl Slot {
+    /// Counts the connection for its client; false when the client has used all of its own. The map holds one entry
+    /// per client with an open connection, so the listener's bound bounds it too.
+    pub(super) fn count(&mut self, client: IpAddr, plan: &ListenerPlan) -> bool {
+        if plan.bounds.connections_per_client >= plan.bounds.connections {
+            return true;
+        }
+        let client = crate::base::net::canonical_ip(client);
+        let mut per_client = self.slots.per_client.lock();
+        let open = per_client.get(&client).copied().unwrap_or(0);
+        if open >= plan.bounds.connections_per_client {
+            self.slots.refused.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        per_client.insert(client, open + 1);
+        drop(per_client);
+        self.counted = Some(client);
+        true
     }
 }
 

@@ -1,5 +1,6 @@
 //! The framework's hooks, each a few lines: what happens is decided in `pipeline` and `stages`, here it is carried out.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -31,25 +32,27 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::trace::Trace;
 
 tokio::task_local! {
-    /// Hands a request's arrival to [`ProxyHttp::new_ctx`], which takes no argument.
+    /// Hands an HTTP/2 request's arrival to [`ProxyHttp::new_ctx`], which takes no argument. HTTP/1 has a place for it
+    /// in the framework's session, and is spared the cost.
     pub(super) static ARRIVAL: Cell<Option<Arrival>>;
 }
 
 /// The framework's view of us.
-pub struct Proxy {
+pub(super) struct Proxy {
     live: Arc<Live>,
     telemetry: Arc<Telemetry>,
 }
 
 /// State of one request between hooks.
 #[derive(Default)]
-pub struct Context {
-    arrival: Option<Arrival>,
+pub(super) struct Context {
+    arrival: Option<Box<Arrival>>,
     /// `None` only until the first hook has run.
     pub(super) exchange: Option<Box<Exchange>>,
     trace: Option<Trace>,
     pub(super) held: Held,
-    pub(super) attempt: Option<Attempt>,
+    /// Boxed: the framework moves this state around by value.
+    pub(super) attempt: Option<Box<Attempt>>,
 }
 
 impl Context {
@@ -111,8 +114,17 @@ impl ProxyHttp for Proxy {
     type CTX = Context;
 
     fn new_ctx(&self) -> Context {
-        let arrival = ARRIVAL.try_with(Cell::take).ok().flatten();
+        let arrival = ARRIVAL.try_with(Cell::take).ok().flatten().map(Box::new);
         Context { arrival, ..Context::default() }
+    }
+
+    fn on_connection_reuse(
+        &self,
+        _: &mut Session,
+        context: &mut Context,
+        arrival: Box<dyn Any + Send + Sync>,
+    ) {
+        context.arrival = arrival.downcast::<Arrival>().ok();
     }
 
     /// None: answers pass as the service made them.
@@ -128,7 +140,7 @@ impl ProxyHttp for Proxy {
         let trusted =
             any_contains(&arrival.connection.listener.trace_trust, arrival.connection.peer.ip());
         let trace = Trace::of(headers, trusted);
-        let exchange = Exchange::begin(self.live.load(), arrival, trace.context, headers);
+        let exchange = Exchange::begin(self.live.load(), *arrival, trace.context, headers);
         context.trace = Some(trace);
         context.exchange = Some(Box::new(exchange));
         session.set_read_timeout(Some(crate::base::bounds::BODY_READ_TIMEOUT));
@@ -167,8 +179,8 @@ impl ProxyHttp for Proxy {
         super::body::forward(body, end, context)
     }
 
-    async fn upstream_peer(&self, _: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
-        peer::choose(context)
+    async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
+        peer::choose(session, context)
     }
 
     async fn connected_to_upstream(
@@ -260,7 +272,7 @@ impl ProxyHttp for Proxy {
             status: session.response_written().map_or(0, |response| response.status.as_u16()),
             bytes_in: session.body_bytes_read() as u64,
             bytes_out: session.body_bytes_sent() as u64,
-            failed: error.map(|error| outcome(error)),
+            failed: error.map(outcome),
         };
         self.telemetry.record(exchange.finish(Some(head(session)), end));
     }
@@ -285,7 +297,7 @@ impl ProxyHttp for Proxy {
 async fn refuse(session: &mut Session, context: &mut Context) -> Result<()> {
     let exchange = context.exchange()?;
     let Some(finding) = exchange.ledger.decisive_finding() else { return Ok(()) };
-    let reply = Reply::problem(finding, &exchange.trace.request_id());
+    let reply = Reply::problem(finding, exchange.trace.request_id().as_str());
     let head_only = session.req_header().method == http::Method::HEAD;
     if !session.as_downstream_mut().is_body_done() {
         // The rest of the body is not read, so nothing after it on this connection can be.

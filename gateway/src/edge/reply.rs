@@ -12,7 +12,7 @@ use crate::config::document::RespondSection;
 
 /// An answer of our own.
 #[derive(Debug)]
-pub struct Reply {
+pub(super) struct Reply {
     pub status: StatusCode,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Bytes,
@@ -21,7 +21,7 @@ pub struct Reply {
 impl Reply {
     /// The problem answer of a finding. `request_id` lets a user report a refusal; it is all that he learns of it
     /// beside title and detail.
-    pub fn problem(finding: &Finding, request_id: &str) -> Reply {
+    pub(super) fn problem(finding: &Finding, request_id: &str) -> Reply {
         let mut headers = finding.headers.clone();
         headers.push((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
         headers.push((CACHE_CONTROL, HeaderValue::from_static("no-store")));
@@ -30,7 +30,10 @@ impl Reply {
     }
 
     /// The answer that a route's configuration gives.
-    pub fn configured(respond: &RespondSection, fields: &[(HeaderName, HeaderValue)]) -> Reply {
+    pub(super) fn configured(
+        respond: &RespondSection,
+        fields: &[(HeaderName, HeaderValue)],
+    ) -> Reply {
         let status =
             StatusCode::from_u16(respond.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut headers = fields.to_vec();
@@ -41,7 +44,7 @@ impl Reply {
     }
 
     /// Writes the answer. The caller decides whether the connection lives on.
-    pub async fn write(self, session: &mut Session, head_only: bool) -> pingora::Result<()> {
+    pub(super) async fn write(self, session: &mut Session, head_only: bool) -> pingora::Result<()> {
         let mut header = ResponseHeader::build(self.status, Some(self.headers.len() + 1))?;
         for (name, value) in self.headers {
             header.append_header(name, value)?;
@@ -56,7 +59,7 @@ impl Reply {
     }
 
     /// The answer as HTTP/1.1 bytes, for requests that never became one. The connection closes after it.
-    pub fn into_bytes(self) -> Vec<u8> {
+    pub(super) fn into_bytes(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256 + self.body.len());
         let reason = self.status.canonical_reason().unwrap_or("");
         out.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", self.status.as_u16()).as_bytes());

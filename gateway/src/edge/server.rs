@@ -6,42 +6,59 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use super::gateway::Gateway;
 use super::handover::{self, Inheritance, Passed};
-use super::listener::{self, Slots};
+use super::listener::{self, Door, Slots, Stop};
 use crate::base::clock::Now;
+use crate::config::listener_plan::ListenerPlan;
 use crate::config::reload::Host;
-use crate::config::snapshot::Snapshot;
+use crate::config::snapshot::{AdminPlan, Snapshot};
+use crate::state::endpoints::resolve;
 use crate::telemetry::{AccessLog, Target};
 
 /// Name under which the admin listener is handed over; no listener of a configuration can have it.
 pub const ADMIN: &str = "(admin)";
 /// How often draining looks whether connections are left.
 const DRAIN_TICK: Duration = Duration::from_millis(10);
+/// How long a start or a reload waits for host names of services.
+const RESOLVE_DEADLINE: Duration = Duration::from_secs(2);
+/// Pause after a successor could not be accepted (no descriptors).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves the admin listener until told to stop. What it answers is not the edge's matter.
+pub type ServeAdmin = Box<dyn Fn(TcpListener, &AdminPlan, Stop) + Send + Sync>;
 
 /// All listeners of the process.
 pub struct Server {
     gateway: Arc<Gateway>,
     runtime: Handle,
     running: Mutex<BTreeMap<Arc<str>, Running>>,
+    /// Listeners that a reload ended and whose connections have not all ended yet.
+    leaving: Mutex<Vec<Leaving>>,
     /// Bound for a configuration that is not in force yet.
-    prepared: Mutex<Vec<(Arc<str>, Bound)>>,
+    prepared: Mutex<Prepared>,
     /// Sockets of a predecessor that nobody has claimed yet.
     inherited: Mutex<Vec<Passed>>,
-    /// The admin listener's socket, to be handed over with the others.
-    admin: Mutex<Option<std::net::TcpListener>>,
-    draining: watch::Sender<bool>,
+    admin: Mutex<Option<RunningAdmin>>,
+    serve_admin: OnceLock<ServeAdmin>,
     ending: AtomicBool,
+}
+
+#[derive(Default)]
+struct Prepared {
+    listeners: Vec<(Arc<str>, Bound)>,
+    admin: Option<std::net::TcpListener>,
 }
 
 /// A socket and the address that the configuration gave it; port 0 becomes another one.
@@ -52,28 +69,44 @@ struct Bound {
 
 struct Running {
     wanted: SocketAddr,
-    /// A second handle of the socket, for a handover.
+    /// A second handle of the socket, for a handover or another name.
     socket: std::net::TcpListener,
+    stop: watch::Sender<bool>,
+    rest: Leaving,
+}
+
+/// What is left of a listener that was stopped.
+struct Leaving {
+    accepting: JoinHandle<()>,
     slots: Arc<Slots>,
+}
+
+struct RunningAdmin {
+    plan: AdminPlan,
+    /// A second handle of the socket, for a handover or another token.
+    socket: std::net::TcpListener,
     stop: watch::Sender<bool>,
 }
 
 impl Server {
-    pub fn new(
-        gateway: Arc<Gateway>,
-        draining: watch::Sender<bool>,
-        inherited: Vec<Passed>,
-    ) -> Arc<Server> {
+    pub fn new(gateway: Arc<Gateway>, inherited: Vec<Passed>) -> Arc<Server> {
         Arc::new(Server {
             gateway,
             runtime: Handle::current(),
             running: Mutex::default(),
+            leaving: Mutex::default(),
             prepared: Mutex::default(),
             inherited: Mutex::new(inherited),
             admin: Mutex::default(),
-            draining,
+            serve_admin: OnceLock::new(),
             ending: AtomicBool::new(false),
         })
+    }
+
+    /// Says how the admin listener is served; before the first configuration is adopted.
+    pub fn serve_admin(&self, serve: ServeAdmin) {
+        // Set once: there is one admin listener, and one place that calls this.
+        let _ = self.serve_admin.set(serve);
     }
 
     /// Bound addresses by listener name, for people and tests: port 0 has become a real one.
@@ -87,18 +120,11 @@ impl Server {
 
     /// Open and refused connections and failed handshakes by listener name, for metrics.
     pub fn connections(&self) -> Vec<(Arc<str>, Arc<Slots>)> {
-        self.running.lock().iter().map(|(name, one)| (name.clone(), one.slots.clone())).collect()
-    }
-
-    /// The admin listener: inherited, or bound anew.
-    pub fn bind_admin(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        let socket = match self.claim(ADMIN, address) {
-            Some(socket) => socket,
-            None => into_std(listener::bind(address)?)?,
-        };
-        let tokio = from_std(&socket)?;
-        *self.admin.lock() = Some(socket);
-        Ok(tokio)
+        self.running
+            .lock()
+            .iter()
+            .map(|(name, one)| (name.clone(), one.rest.slots.clone()))
+            .collect()
     }
 
     /// The process was told to stop: readiness fails from now on, connections are still taken.
@@ -120,7 +146,10 @@ impl Server {
     /// Serves one handover after the other until one succeeds: then a successor accepts, and we may drain. Blocks.
     pub fn hand_over(&self, door: &UnixListener) {
         for successor in door.incoming() {
-            let Ok(mut successor) = successor else { continue };
+            let Ok(mut successor) = successor else {
+                self.runtime.block_on(tokio::time::sleep(ACCEPT_PAUSE));
+                continue;
+            };
             let sockets = self.sockets();
             let named: Vec<_> =
                 sockets.iter().map(|(name, socket)| (name.clone(), socket.as_fd())).collect();
@@ -142,8 +171,8 @@ impl Server {
             running.iter().filter_map(socket).collect()
         };
         let admin = self.admin.lock();
-        let admin = admin.as_ref().and_then(|socket| {
-            Some((format!("{ADMIN} {}", socket.local_addr().ok()?), socket.try_clone().ok()?))
+        let admin = admin.as_ref().and_then(|admin| {
+            Some((format!("{ADMIN} {}", admin.plan.bind), admin.socket.try_clone().ok()?))
         });
         sockets.extend(admin);
         sockets
@@ -153,23 +182,82 @@ impl Server {
     pub async fn drain(&self, grace: Duration) -> bool {
         let deadline = Instant::now() + grace;
         self.announce_end();
-        self.draining.send_replace(true);
+        if let Some(admin) = self.admin.lock().take() {
+            admin.stop.send_replace(true);
+        }
         let stopped = std::mem::take(&mut *self.running.lock());
-        *self.admin.lock() = None;
-        let slots: Vec<Arc<Slots>> = stopped
-            .into_values()
-            .map(|one| {
-                one.stop.send_replace(true);
-                one.slots
-            })
-            .collect();
-        while slots.iter().any(|slots| slots.open() > 0) {
+        let mut leaving = std::mem::take(&mut *self.leaving.lock());
+        leaving.extend(stopped.into_values().map(Running::stop));
+        for one in &mut leaving {
+            // Until it has ended it may still admit a connection.
+            if timeout_at(deadline, &mut one.accepting).await.is_err() {
+                return false;
+            }
+        }
+        while leaving.iter().any(|one| one.slots.open() > 0) {
             if Instant::now() >= deadline {
                 return false;
             }
             tokio::time::sleep(DRAIN_TICK).await;
         }
         true
+    }
+
+    /// Waits for the host names of a configuration's services, for a bounded time, and binds what it needs.
+    pub async fn prepare_all(&self, next: &Snapshot) -> Result<(), String> {
+        let services: Vec<_> = next.services.values().map(|plan| plan.service.clone()).collect();
+        let lookup: Arc<dyn resolve::Lookup> = Arc::new(resolve::SystemLookup);
+        resolve::prepare(&next.state.endpoints, &services, &lookup, RESOLVE_DEADLINE).await;
+        let prepared = Prepared {
+            listeners: self.bind_listeners(next)?,
+            admin: next.admin.as_ref().map_or(Ok(None), |plan| self.bind_admin(plan))?,
+        };
+        *self.prepared.lock() = prepared;
+        Ok(())
+    }
+
+    fn bind_listeners(&self, next: &Snapshot) -> Result<Vec<(Arc<str>, Bound)>, String> {
+        let mut bound = Vec::new();
+        for (name, plan) in &next.listeners {
+            let known = self.running.lock().get(name).is_some_and(|one| one.wanted == plan.bind);
+            if known {
+                continue;
+            }
+            let socket = match self.claim(name, plan.bind).or_else(|| self.renamed(plan.bind, next))
+            {
+                Some(socket) => Ok(socket),
+                None => listener::bind(plan.bind).and_then(TcpListener::into_std),
+            };
+            let socket = socket
+                .map_err(|error| format!("listener `{name}` cannot bind {}: {error}", plan.bind))?;
+            bound.push((name.clone(), Bound { wanted: plan.bind, socket }));
+        }
+        Ok(bound)
+    }
+
+    /// The socket of a running listener whose address the next configuration gives to another name.
+    fn renamed(&self, wanted: SocketAddr, next: &Snapshot) -> Option<std::net::TcpListener> {
+        let running = self.running.lock();
+        let stays = |name: &Arc<str>| next.listener(name).is_some_and(|plan| plan.bind == wanted);
+        let (_, one) = running.iter().find(|(name, one)| one.wanted == wanted && !stays(name))?;
+        one.socket.try_clone().ok()
+    }
+
+    /// A socket for the admin listener, unless the one that runs stays as it is. A new token needs a new server on the
+    /// same socket.
+    fn bind_admin(&self, plan: &AdminPlan) -> Result<Option<std::net::TcpListener>, String> {
+        let running = self.admin.lock();
+        let same_bind = running.as_ref().filter(|admin| admin.plan.bind == plan.bind);
+        let socket = match same_bind {
+            Some(admin) if admin.plan.token == plan.token => return Ok(None),
+            Some(admin) => admin.socket.try_clone(),
+            None => match self.claim(ADMIN, plan.bind) {
+                Some(socket) => Ok(socket),
+                None => listener::bind(plan.bind).and_then(TcpListener::into_std),
+            },
+        };
+        let failed = |error| format!("admin listener cannot bind {}: {error}", plan.bind);
+        socket.map(Some).map_err(failed)
     }
 
     /// The socket of a predecessor for a listener of this name and address.
@@ -183,7 +271,18 @@ impl Server {
         Some(inherited.swap_remove(at).listener)
     }
 
-    fn start(&self, name: Arc<str>, bound: Bound) {
+    /// Stops what the configuration does not name any more, or names with another address.
+    fn stop_gone(&self, next: &Snapshot, prepared: &[(Arc<str>, Bound)]) {
+        let moved = |name: &Arc<str>| prepared.iter().any(|(other, _)| other == name);
+        let gone = |name: &Arc<str>| next.listener(name).is_none() || moved(name);
+        let stopped: Vec<Running> =
+            self.running.lock().extract_if(.., |name, _| gone(name)).map(|(_, one)| one).collect();
+        let mut leaving = self.leaving.lock();
+        leaving.retain(|one| one.slots.open() > 0 || !one.accepting.is_finished());
+        leaving.extend(stopped.into_iter().map(Running::stop));
+    }
+
+    fn start(&self, name: &Arc<str>, plan: &Arc<ListenerPlan>, bound: Bound) {
         let (stop, stopped) = watch::channel(false);
         let slots = Arc::new(Slots::default());
         let socket = match from_std(&bound.socket) {
@@ -192,33 +291,55 @@ impl Server {
                 return log::error!(target: "yett::edge", "listener `{name}` cannot accept: {error}");
             }
         };
-        let accept =
-            listener::accept(name.clone(), socket, self.gateway.clone(), slots.clone(), stopped);
-        self.runtime.spawn(accept);
-        let running = Running { wanted: bound.wanted, socket: bound.socket, slots, stop };
-        self.running.lock().insert(name, running);
+        log_address(&format!("listener `{name}`"), &socket);
+        let door = Door {
+            name: name.clone(),
+            gateway: self.gateway.clone(),
+            slots: slots.clone(),
+            stop: stopped,
+        };
+        let accepting = self.runtime.spawn(listener::accept(socket, door, plan.clone()));
+        let rest = Leaving { accepting, slots };
+        let running = Running { wanted: bound.wanted, socket: bound.socket, stop, rest };
+        self.running.lock().insert(name.clone(), running);
+    }
+
+    fn adopt_admin(&self, next: Option<&AdminPlan>, prepared: Option<std::net::TcpListener>) {
+        let mut running = self.admin.lock();
+        if (next.is_none() || prepared.is_some())
+            && let Some(admin) = running.take()
+        {
+            admin.stop.send_replace(true);
+        }
+        let (Some(plan), Some(socket), Some(serve)) = (next, prepared, self.serve_admin.get())
+        else {
+            return;
+        };
+        match from_std(&socket) {
+            Ok(listener) => {
+                log_address("admin listener", &listener);
+                let (stop, stopped) = watch::channel(false);
+                serve(listener, plan, stopped);
+                *running = Some(RunningAdmin { plan: plan.clone(), socket, stop });
+            }
+            Err(error) => {
+                log::error!(target: "yett::edge", "admin listener cannot accept: {error}")
+            }
+        }
+    }
+}
+
+impl Running {
+    fn stop(self) -> Leaving {
+        self.stop.send_replace(true);
+        self.rest
     }
 }
 
 impl Host for Server {
+    /// Blocks; never called on a worker thread.
     fn prepare(&self, next: &Arc<Snapshot>) -> Result<(), String> {
-        let _runtime = self.runtime.enter();
-        let mut prepared = Vec::new();
-        for (name, plan) in &next.listeners {
-            let known = self.running.lock().get(name).is_some_and(|one| one.wanted == plan.bind);
-            if known {
-                continue;
-            }
-            let socket = match self.claim(name, plan.bind) {
-                Some(socket) => Ok(socket),
-                None => listener::bind(plan.bind).and_then(into_std),
-            };
-            let socket = socket
-                .map_err(|error| format!("listener `{name}` cannot bind {}: {error}", plan.bind))?;
-            prepared.push((name.clone(), Bound { wanted: plan.bind, socket }));
-        }
-        *self.prepared.lock() = prepared;
-        Ok(())
+        self.runtime.block_on(self.prepare_all(next))
     }
 
     fn adopt(&self, next: &Arc<Snapshot>) {
@@ -230,25 +351,13 @@ impl Host for Server {
             log::error!(target: "yett::edge", "access log: {error}; the old one goes on");
         }
         let prepared = std::mem::take(&mut *self.prepared.lock());
-        let mut stopped = Vec::new();
-        {
-            let mut running = self.running.lock();
-            let gone: Vec<Arc<str>> = running
-                .keys()
-                .filter(|name| {
-                    !next.listeners.contains_key(*name)
-                        || prepared.iter().any(|(other, _)| other == *name)
-                })
-                .cloned()
-                .collect();
-            stopped.extend(gone.iter().filter_map(|name| running.remove(name)));
+        self.stop_gone(next, &prepared.listeners);
+        for (name, bound) in prepared.listeners {
+            if let Some(plan) = next.listener(&name) {
+                self.start(&name, plan, bound);
+            }
         }
-        for one in stopped {
-            one.stop.send_replace(true);
-        }
-        for (name, bound) in prepared {
-            self.start(name, bound);
-        }
+        self.adopt_admin(next.admin.as_ref(), prepared.admin);
     }
 
     fn refused(&self, _why: &str) {
@@ -257,7 +366,7 @@ impl Host for Server {
 }
 
 /// What outlives snapshots follows the one in force.
-fn adopt_state(next: &Snapshot, runtime: &Handle) {
+pub fn adopt_state(next: &Snapshot, runtime: &Handle) {
     let state = &next.state;
     state.keys.adopt(next.issuers.iter().map(|issuer| issuer.key_source()), Now::read());
     state.endpoints.serve(next.services.values().map(|plan| plan.service.clone()).collect());
@@ -275,8 +384,11 @@ pub fn inherit(path: &Path) -> io::Result<Option<Inheritance>> {
     Inheritance::claim(path)
 }
 
-fn into_std(listener: TcpListener) -> io::Result<std::net::TcpListener> {
-    listener.into_std()
+/// For people and tests: port 0 has become a real one.
+fn log_address(what: &str, socket: &TcpListener) {
+    if let Ok(address) = socket.local_addr() {
+        log::info!(target: "yett::edge", "{what} on {address}");
+    }
 }
 
 fn from_std(socket: &std::net::TcpListener) -> io::Result<TcpListener> {

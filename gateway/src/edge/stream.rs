@@ -1,5 +1,9 @@
 //! The client's connection, with small writes gathered: head and body of a short answer leave in one packet and one
 //! system call. The buffer exists only while something waits in it, so ten thousand idle connections hold none.
+//!
+//! Two times belong to it. What waits is sent after [`GATHER_TIME`] at the latest, so a service that answers slowly is
+//! heard slowly, not at the end. And a client that takes nothing for [`bounds::WRITE_TIMEOUT`] loses its connection: the
+//! framework times the writes of bodies, but neither heads nor flushes.
 
 use std::io;
 use std::pin::Pin;
@@ -16,32 +20,72 @@ use pingora::protocols::{
     Stream, TimingDigest, UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::base::bounds;
 
 /// Writes of this size and more go out at once.
 const GATHER_BYTES: usize = 8 * 1024;
+/// How long written bytes may wait for more.
+const GATHER_TIME: Duration = Duration::from_millis(5);
 
 /// A connection that gathers small writes until it is flushed.
 #[derive(Debug)]
 pub(super) struct Gathered {
     inner: Stream,
     waiting: BytesMut,
+    /// Set while the client takes nothing: when it loses the connection.
+    stalled: Option<Pin<Box<Sleep>>>,
+    /// Set while something waits and the other side is listened to: when it is sent.
+    lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl Gathered {
     pub(super) fn new(inner: Stream) -> Gathered {
-        Gathered { inner, waiting: BytesMut::new() }
+        Gathered { inner, waiting: BytesMut::new(), stalled: None, lingering: None }
     }
 
     fn poll_empty(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.waiting.is_empty() {
-            let written = ready!(Pin::new(&mut self.inner).poll_write(cx, &self.waiting))?;
+            let polled = Pin::new(&mut self.inner).poll_write(cx, &self.waiting);
+            let written = ready!(self.timed(cx, polled))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.waiting.advance(written);
         }
         self.waiting = BytesMut::new();
+        self.lingering = None;
         Poll::Ready(Ok(()))
+    }
+
+    /// Turns a wait for the client into an error once it is too long. Anything it takes starts the time anew.
+    fn timed<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled = None;
+            return polled;
+        }
+        let deadline = self.stalled.get_or_insert_with(|| Box::pin(sleep(bounds::WRITE_TIMEOUT)));
+        ready!(deadline.as_mut().poll(cx));
+        // Whoever polls on after the error gets it again, soon.
+        deadline.as_mut().reset(Instant::now());
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Sends what has waited for long enough. Called while the other side is listened to: then nothing is being
+    /// written. An error will meet the next write.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let over = self.lingering.get_or_insert_with(|| Box::pin(sleep(GATHER_TIME)));
+        if over.as_mut().poll(cx).is_ready() {
+            let _ = self.poll_empty(cx);
+        }
     }
 }
 
@@ -51,7 +95,11 @@ impl AsyncRead for Gathered {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        if read.is_pending() {
+            self.poll_linger(cx);
+        }
+        read
     }
 }
 
@@ -70,17 +118,20 @@ impl AsyncWrite for Gathered {
             self.waiting.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.timed(cx, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_empty(cx))?;
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let polled = Pin::new(&mut self.inner).poll_flush(cx);
+        self.timed(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_empty(cx))?;
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        let polled = Pin::new(&mut self.inner).poll_shutdown(cx);
+        self.timed(cx, polled)
     }
 }
 
@@ -89,7 +140,8 @@ impl Shutdown for Gathered {
     async fn shutdown(&mut self) {
         // What waits belongs to an answer that was decided: the client gets it before the end.
         let _ = tokio::io::AsyncWriteExt::flush(self).await;
-        self.inner.shutdown().await;
+        // TLS says goodbye, which takes room in a buffer that the client may never empty.
+        let _ = tokio::time::timeout(bounds::WRITE_TIMEOUT, self.inner.shutdown()).await;
     }
 }
 
@@ -145,3 +197,6 @@ impl Peek for Gathered {
         self.inner.try_peek(buf).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,10 @@
 //! One request and its answer. An exchange holds one snapshot from start to end: a reload in between changes nothing
 //! for it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Version, header};
 use smallvec::SmallVec;
 
 use super::mode::Ledger;
@@ -14,7 +14,7 @@ use crate::base::event::{
     Event, IdentityFacts, LimitFacts, Outcome, RequestFacts, RouteRef, TraceContext, UpstreamFacts,
 };
 use crate::base::identity::Identity;
-use crate::base::net::Client;
+use crate::base::net::{Client, canonical_ip};
 use crate::base::request::{Canonical, Request};
 use crate::config::listener_plan::ListenerPlan;
 use crate::config::snapshot::{RoutePlan, Snapshot};
@@ -28,8 +28,27 @@ pub struct Connection {
     pub listener: Arc<ListenerPlan>,
     /// The socket's peer, or what a trusted PROXY header says.
     pub peer: SocketAddr,
+    /// `peer` without its port, as a field value: it is the same for all requests.
+    pub peer_text: HeaderValue,
     pub secure: bool,
     pub tls_version: Option<&'static str>,
+}
+
+impl Connection {
+    pub fn new(
+        listener: Arc<ListenerPlan>,
+        peer: SocketAddr,
+        secure: bool,
+        tls_version: Option<&'static str>,
+    ) -> Connection {
+        let peer_text = HeaderValue::try_from(canonical_ip(peer.ip()).to_string())
+            .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        Connection { listener, peer, peer_text, secure, tls_version }
+    }
+
+    pub fn peer_ip(&self) -> IpAddr {
+        canonical_ip(self.peer.ip())
+    }
 }
 
 /// A request at the door.
@@ -68,7 +87,7 @@ pub struct Exchange {
     pub token_cached: Option<bool>,
     pub limits: SmallVec<[LimitFacts; 2]>,
     /// Fields that limits add to an allowed answer.
-    pub answer_fields: Vec<(http::HeaderName, http::HeaderValue)>,
+    pub answer_fields: Vec<(http::HeaderName, HeaderValue)>,
     pub inspection: Option<Inspection>,
     pub(super) permit: Option<Permit>,
     pub upstream: Option<UpstreamFacts>,

@@ -46,7 +46,9 @@ pub async fn head(x: &mut Exchange, head: Head<'_>) -> Result<(), Refused> {
     let screened =
         screen::decide(&x.snapshot.screen, &x.snapshot.state.standing, request.client.ip, now);
     x.ledger.weigh(x.snapshot.screen.mode, screened)?;
-    x.ledger.lap(Stage::Screen);
+    if !x.snapshot.screen.is_empty() {
+        x.ledger.lap(Stage::Screen);
+    }
 
     let matched = x.ledger.demand(x.snapshot.table.decide(&request))?;
     let snapshot = x.snapshot.clone();
@@ -62,7 +64,9 @@ pub async fn head(x: &mut Exchange, head: Head<'_>) -> Result<(), Refused> {
     identify(x, head, route, now).await?;
     let allowed = policy::decide(&route.policy, x.identity.as_deref(), now);
     x.ledger.weigh(route.auth_mode, allowed)?;
-    x.ledger.lap(Stage::Policy);
+    if route.identity.is_some() {
+        x.ledger.lap(Stage::Policy);
+    }
     limit(x, head, route, &route.limits.late, now).await?;
 
     inspect_head(x, head, route)

@@ -90,7 +90,7 @@ fn begin(
 ) -> Result<Exchange, String> {
     let listener = snapshot.listeners.values().next().ok_or("no listener")?.clone();
     let peer = SocketAddr::new(request.client.unwrap_or(CLIENT), 0);
-    let connection = Arc::new(Connection { listener, peer, secure: true, tls_version: None });
+    let connection = Arc::new(Connection::new(listener, peer, true, None));
     let arrival = Arrival { connection, now: Now::read(), canonical: None, raw_target: None };
     let trace = TraceContext { trace_id: 0, span_id: 0, parent_id: None, sampled: false };
     let mut exchange = Exchange::begin(snapshot.clone(), arrival, trace, headers);

@@ -1,1 +1,58 @@
-//! Cases.
+//! Cases for single actions.
+
+use super::{Action, SetVarOp, parse};
+
+#[test]
+fn reads_values() {
+    assert!(matches!(parse("id", Some("942100")), Ok(Action::Id(942_100))));
+    assert!(matches!(parse("PHASE", Some("request")), Ok(Action::Phase(2))));
+    assert!(matches!(
+        parse("severity", Some("2")),
+        Ok(Action::Severity(super::Severity::Critical))
+    ));
+    assert!(matches!(parse("t", Some("none")), Ok(Action::ClearTransforms)));
+    assert!(matches!(parse("initcol", Some("ip=%{remote_addr}")), Ok(Action::Persistent)));
+    assert!(matches!(parse("setvar", Some("ip.count=+1")), Ok(Action::Persistent)));
+}
+
+#[test]
+fn reads_setvar() {
+    for (text, name, op, value) in [
+        ("tx.a=1", "a", SetVarOp::Set, "1"),
+        ("TX.A=+%{tx.b}", "a", SetVarOp::Add, "%{tx.b}"),
+        ("tx.a=-2", "a", SetVarOp::Subtract, "2"),
+        ("!tx.a", "a", SetVarOp::Unset, ""),
+        ("tx.a", "a", SetVarOp::Set, "1"),
+        ("tx.a.b=c=d", "a.b", SetVarOp::Set, "c=d"),
+    ] {
+        let Ok(Action::SetVar(write)) = parse("setvar", Some(text)) else { panic!("{text}") };
+        assert_eq!(
+            (write.name.as_str(), write.op, write.value.as_str()),
+            (name, op, value),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn names_what_is_wrong() {
+    for (name, value, message) in [
+        ("dny", None, "unknown action `dny`, did you mean `deny`?"),
+        ("id", Some("x"), "id `x`, expected a number from 1 to 4294967295"),
+        ("id", None, "action `id` needs a value"),
+        ("phase", Some("6"), "phase `6`, expected 1 to 5, request, response or logging"),
+        ("status", Some("99"), "status `99`, expected 100 to 599"),
+        ("chain", Some("x"), "action `chain` takes no value, got `x`"),
+        ("severity", Some("BAD"), "severity `BAD`, expected 0 to 7 or a name such as CRITICAL"),
+        ("setvar", Some("a"), "setvar `a` has no collection, expected tx.NAME"),
+        ("setvar", Some("args.a=1"), "setvar writes to tx, not to `args`"),
+        ("ctl", Some("nope=1"), "unknown ctl option `nope`"),
+        ("ctl", Some("ruleRemoveTargetById=1"), "ctl value `1`, expected RULES;TARGET"),
+        ("ctl", Some("ruleRemoveById=9-1"), "rule id range `9-1` ends before it begins"),
+        ("ctl", Some("ruleEngine=maybe"), "engine mode `maybe`, expected On, DetectionOnly or Off"),
+        ("allow", Some("all"), "allow `all`, expected phase or request"),
+        ("exec", Some("/bin/sh"), "unknown action `exec`"),
+    ] {
+        assert_eq!(parse(name, value).map(|_| ()).unwrap_err(), message);
+    }
+}

@@ -1,1 +1,259 @@
-//! Cases.
+//! Cases for the parsers: what comes out as `name=value`, and what is wrong.
+
+use std::ops::ControlFlow;
+
+use super::multipart::{self, Flags, Part, PartBounds};
+use super::{BodyError, Sink, json, media_type, urlencoded, xml};
+use crate::action::BodyProcessor;
+
+#[derive(Default)]
+struct Collect {
+    fields: Vec<String>,
+    bound: Option<usize>,
+}
+
+impl Sink for Collect {
+    fn argument(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()> {
+        if self.bound == Some(self.fields.len()) {
+            return ControlFlow::Break(());
+        }
+        self.fields.push(format!(
+            "{}={}",
+            String::from_utf8_lossy(name),
+            String::from_utf8_lossy(value)
+        ));
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn media_types_choose_exactly() {
+    for (content_type, processor) in [
+        ("application/json", Some(BodyProcessor::Json)),
+        ("Application/JSON ; charset=utf-8", Some(BodyProcessor::Json)),
+        ("application/problem+json", Some(BodyProcessor::Json)),
+        ("application/soap+xml", Some(BodyProcessor::Xml)),
+        ("multipart/form-data; boundary=x", Some(BodyProcessor::Multipart)),
+        ("application/x-www-form-urlencoded", Some(BodyProcessor::UrlEncoded)),
+        ("a;b=application/json", None),
+        ("application/jsonx", None),
+        ("text/plain", None),
+        ("+json", None),
+        ("", None),
+    ] {
+        assert_eq!(media_type::processor(content_type.as_bytes()), processor, "{content_type}");
+    }
+}
+
+#[test]
+fn urlencoded_cases() {
+    for (text, fields, valid) in [
+        ("a=1&b=2&a=3", vec!["a=1", "b=2", "a=3"], true),
+        ("a&&=x&b=c=d", vec!["a=", "=x", "b=c=d"], true),
+        ("a%26b=%3d+x", vec!["a&b== x"], true),
+        ("a=%zz%4", vec!["a=%zz%4"], false),
+        ("", vec![], true),
+    ] {
+        let mut sink = Collect::default();
+        assert_eq!(urlencoded::parse(text.as_bytes(), &mut sink), Ok(valid), "{text}");
+        assert_eq!(sink.fields, fields, "{text}");
+    }
+}
+
+#[test]
+fn urlencoded_stops_at_the_bound() {
+    let mut sink = Collect { bound: Some(2), ..Collect::default() };
+    assert_eq!(urlencoded::parse(b"a&b&c", &mut sink), Err(BodyError::Bound));
+    assert_eq!(sink.fields.len(), 2);
+}
+
+#[test]
+fn json_flattens() {
+    for (text, fields) in [
+        (r#"{"a":[{"b":1},2]}"#, vec!["json.a=", "json.a.0.b=1", "json.a.1=2"]),
+        // Duplicate keys are both seen.
+        (r#"{"a":1,"a":"x"}"#, vec!["json.a=1", "json.a=x"]),
+        ("[1,[],{}]", vec!["json=", "json.0=1", "json.1=", "json.2="]),
+        (r#""x""#, vec!["json=x"]),
+        ("\u{feff}true", vec!["json=true"]),
+        (r#"{"a":null,"b":false,"c":-1.5e+3}"#, vec!["json.a=", "json.b=false", "json.c=-1.5e+3"]),
+        (r#"{"\u0061\n":"\ud83d\ude00\u00e9\"\/"}"#, vec!["json.a\n=\u{1f600}\u{e9}\"/"]),
+        (r#""\ud83d x""#, vec!["json=\u{fffd} x"]),
+        (r#"{"a":{"b":{"c":1}},"d":2}"#, vec!["json.a.b.c=1", "json.d=2"]),
+    ] {
+        let mut sink = Collect::default();
+        assert_eq!(json::parse(text.as_bytes(), 8, &mut sink), Ok(()), "{text}");
+        assert_eq!(sink.fields, fields, "{text}");
+    }
+}
+
+#[test]
+fn json_errors_keep_what_was_read() {
+    for text in [
+        r#"{"a":1,"#,
+        r#"{"a":1,}"#,
+        r#"{"a":1 "b"}"#,
+        r#"{"a":1}x"#,
+        r#"{"a":1,'b':2}"#,
+        r#"{"a":1,"b":tru}"#,
+        "{\"a\":1,\"b\":\"\n\"}",
+        r#"{"a":1,"b":01}"#,
+        r#"{"a":1,"b":1.}"#,
+        r#"{"a":1,"b":"\q"}"#,
+        r#"{"a":1,"b":"x"#,
+    ] {
+        let mut sink = Collect::default();
+        let result = json::parse(text.as_bytes(), 8, &mut sink);
+        assert!(matches!(result, Err(BodyError::Malformed(_))), "{text}: {result:?}");
+        assert_eq!(sink.fields.first().map(String::as_str), Some("json.a=1"), "{text}");
+    }
+}
+
+#[test]
+fn json_is_bounded() {
+    let deep = "[".repeat(100_000);
+    let result = json::parse(deep.as_bytes(), 64, &mut Collect::default());
+    assert_eq!(result, Err(BodyError::malformed("JSON nests deeper than 64 levels")));
+    let long = format!("{{\"{}\":[{}1]}}", "k".repeat(60_000), "1,".repeat(1_000));
+    let result = json::parse(long.as_bytes(), 64, &mut Collect::default());
+    assert_eq!(result, Err(BodyError::malformed("JSON names take more than 1048576 bytes")));
+}
+
+#[test]
+fn xml_cases() {
+    for (text, expected, attributes) in [
+        ("<a x='1'>t<b y=\"&lt;2\"/>u</a>", "tu", vec!["1", "<2"]),
+        ("<a><![CDATA[<x>]]>&#60;&amp;&ent;</a>", "<x><&&ent;", vec![]),
+        ("<?xml version=\"1.0\"?><!-- c --><a/>", "", vec![]),
+    ] {
+        let (document, result) = xml::parse(text.as_bytes(), 8);
+        assert_eq!(result, Ok(()), "{text}");
+        assert_eq!(String::from_utf8_lossy(&document.text), expected, "{text}");
+        assert_eq!(
+            document.attributes,
+            attributes.iter().map(|text| text.as_bytes()).collect::<Vec<_>>(),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn xml_errors_keep_what_was_read() {
+    for text in ["seen", "<a>seen", "<a>seen</b>", "<a>seen<b>", "<a>seen<b/></a><"] {
+        let (document, result) = xml::parse(text.as_bytes(), 8);
+        assert!(result.is_err(), "{text}");
+        assert!(document.text.starts_with(b"seen"), "{text}");
+    }
+    let deep = "<a>".repeat(1_000);
+    let (_, result) = xml::parse(deep.as_bytes(), 64);
+    assert_eq!(result, Err(BodyError::malformed("XML nests deeper than 64 levels")));
+}
+
+fn parts(content_type: &str, body: &str) -> (Vec<String>, Flags, Result<(), BodyError>) {
+    let (mut found, mut flags) = (Vec::new(), Flags::default());
+    let bounds = PartBounds { parts: 4, files: Some(1) };
+    let mut sink = |part: Part<'_>| {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let file =
+            part.filename.as_deref().map(|name| format!("[{}]", text(name))).unwrap_or_default();
+        found.push(format!("{}{file}={}", text(&part.name), text(part.content)));
+        ControlFlow::Continue(())
+    };
+    let result =
+        multipart::parse(content_type.as_bytes(), body.as_bytes(), bounds, &mut flags, &mut sink);
+    (found, flags, result)
+}
+
+const FORM: &str = "multipart/form-data; boundary=xx";
+
+fn body(disposition: &str) -> String {
+    format!("--xx\r\nContent-Disposition: {disposition}\r\n\r\nv\r\n--xx--\r\n")
+}
+
+#[test]
+fn multipart_reads_parts() {
+    let two = "--xx\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n2\r\n--xx\r\n\
+               Content-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\nContent-Type: text/plain\r\n\r\n\r\n--xx--\r\n";
+    let (found, flags, result) = parts(FORM, two);
+    assert_eq!(
+        (found, flags, result),
+        (vec!["a=1\r\n2".into(), "f[x.txt]=".into()], Flags::default(), Ok(()))
+    );
+    // A form without fields.
+    assert_eq!(parts(FORM, "--xx--\r\n"), (vec![], Flags::default(), Ok(())));
+}
+
+#[test]
+fn multipart_reads_dispositions() {
+    for (disposition, field, strict) in [
+        (r#"form-data; name="a""#, "a=v", false),
+        (r#"form-data; name="a\"b""#, "a\"b=v", false),
+        (r#"form-data; name="a"; filename="C:\dir\x""#, r"a[C:\dir\x]=v", false),
+        // GHSA-5pww: the extended form counts; both at once are a doubt.
+        ("form-data; name=a; filename*=UTF-8''%2e%2e%2fx", "a[../x]=v", false),
+        (r#"form-data; name="a"; filename="ok"; filename*=UTF-8''evil"#, "a[evil]=v", true),
+        (r#"form-data; name="a"; name="b""#, "b=v", true),
+        (r#"form-data; name="a" filename="b""#, "a[b]=v", true),
+        ("form-data; name='a'", "'a'=v", true),
+        (r#"form-data; name="a"#, "a=v", true),
+        (r#"form-data; name="a"; other="b""#, "a=v", true),
+        (r#"attachment; name="a""#, "a=v", true),
+        ("form-data", "=v", true),
+    ] {
+        let (found, flags, result) = parts(FORM, &body(disposition));
+        assert_eq!((found, result), (vec![field.to_owned()], Ok(())), "{disposition}");
+        assert_eq!(flags.is_strict_error(), strict, "{disposition}: {flags:?}");
+    }
+}
+
+#[test]
+fn multipart_raises_flags() {
+    let good = body(r#"form-data; name="a""#);
+    let raised = |content_type: &str, body: &str, pick: fn(&Flags) -> bool| {
+        pick(&parts(content_type, body).1)
+    };
+    assert!(raised("multipart/form-data; boundary=\"xx\"", &good, |flags| flags.boundary_quoted));
+    assert!(raised("multipart/form-data; boundary= xx", &good, |flags| flags.boundary_whitespace));
+    assert!(raised(FORM, &format!("x\r\n{good}"), |flags| flags.data_before));
+    assert!(raised(FORM, &format!("{good}x"), |flags| flags.data_after));
+    assert!(raised(FORM, &good.replace("\r\n", "\n"), |flags| flags.lf_line));
+    assert!(raised(FORM, &good.replace("; name", ";\r\n name"), |flags| flags.header_folding));
+    assert!(
+        raised(FORM, &good.replace("--xx--", "--xx1\r\n--xx--"), |flags| flags.unmatched_boundary)
+    );
+    assert!(raised(FORM, &good.replace("Content-Disposition:", "Content-Disposition"), |flags| {
+        flags.invalid_part
+    }));
+    let file = "--xx\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\n\r\n";
+    assert!(raised(FORM, &format!("{file}{file}--xx--\r\n"), |flags| flags.file_limit_exceeded));
+}
+
+#[test]
+fn multipart_errors() {
+    for (content_type, body, reason) in [
+        ("multipart/form-data", "", "content type has no boundary"),
+        ("multipart/form-data; boundary=", "", "boundary has 0 bytes, bound 1 to 70"),
+        (
+            "multipart/form-data; boundary=a; boundary=b",
+            "",
+            "content type has more than one boundary",
+        ),
+        ("multipart/form-data; boundary=\"a", "", "boundary quote is not closed"),
+        ("multipart/form-data; boundary=a\u{7f}", "", "boundary holds an invalid character"),
+        (FORM, "nothing", "no boundary in the body"),
+        (
+            FORM,
+            "--xx\r\nContent-Disposition: form-data; name=a\r\n\r\nv",
+            "the last boundary is missing",
+        ),
+        (FORM, "--xx\r\nContent-Disposition: form-data", "the body ends within part headers"),
+        (FORM, &"--xx\r\n\r\n\r\n".repeat(9), "more than 4 parts"),
+    ] {
+        assert_eq!(
+            parts(content_type, body).2,
+            Err(BodyError::malformed(format!("multipart: {reason}")))
+        );
+    }
+    // A boundary that is called like the parameter is not a second one.
+    assert!(parts("multipart/form-data; boundary=boundary", "--boundary--\r\n").2.is_ok());
+}

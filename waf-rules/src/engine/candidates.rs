@@ -5,7 +5,8 @@ use super::eval::Run;
 use super::gather::{Content, Value};
 use crate::bitset::BitSet;
 use crate::bytes::index;
-use crate::plan::{Link, Program};
+use crate::plan::{Link, Program, Target};
+use crate::variable::Kind;
 
 const NONE: u32 = u32::MAX;
 
@@ -16,8 +17,8 @@ pub(super) struct Candidates {
     rows: Vec<u64>,
     /// Where each buffer's row begins in `rows`.
     starts: Vec<u32>,
-    groups: Vec<u64>,
-    ready: BitSet,
+    groups: Rows,
+    sets: Rows,
     /// Ask everything: what the prefilter is compared with.
     exhaustive: bool,
 }
@@ -29,8 +30,8 @@ impl Candidates {
             words,
             rows: Vec::new(),
             starts: Vec::new(),
-            groups: vec![0; program.groups.len() * words],
-            ready: BitSet::with_len(program.groups.len()),
+            groups: Rows::new(program.groups.len(), words),
+            sets: Rows::new(program.groups.sets_len(), words),
             exhaustive: false,
         }
     }
@@ -41,7 +42,21 @@ impl Candidates {
 
     /// The stores changed: what was worked out for groups of their values no longer holds.
     pub(super) fn forget_groups(&mut self) {
-        self.ready.clear();
+        self.groups.ready.clear();
+        self.sets.ready.clear();
+    }
+}
+
+/// Rows that are worked out one by one and forgotten together.
+#[derive(Debug)]
+struct Rows {
+    bits: Vec<u64>,
+    ready: BitSet,
+}
+
+impl Rows {
+    fn new(len: usize, words: usize) -> Self {
+        Self { bits: vec![0; len * words], ready: BitSet::with_len(len) }
     }
 }
 
@@ -57,14 +72,33 @@ impl Run<'_> {
 
     /// Some value of the link might match its operator.
     pub(super) fn is_candidate_link(&mut self, link: &Link) -> bool {
-        if link.groups.is_empty() || self.state.candidates.exhaustive {
+        let Some(set) = link.groups.filter(|_| !self.state.candidates.exhaustive) else {
+            return true;
+        };
+        let (word, bit) = (link.operator as usize / 64, 1 << (link.operator % 64));
+        let start = self.set(set);
+        self.state.candidates.sets.bits[start + word] & bit != 0
+            || link.loose.iter().any(|at| self.is_candidate_target(link, &link.targets[*at]))
+    }
+
+    /// Some value of a target that no group stands for might match the link's operator.
+    fn is_candidate_target(&mut self, link: &Link, target: &Target) -> bool {
+        if target.count || target.variable.kind == Kind::Rule {
             return true;
         }
-        let (word, bit) = (link.operator as usize / 64, 1 << (link.operator % 64));
-        link.groups.iter().any(|group| {
-            let start = self.group(*group);
-            self.state.candidates.groups[start + word] & bit != 0
-        })
+        let mut values = std::mem::take(&mut self.state.scratch.values);
+        values.clear();
+        self.gather_target(0, target, &mut values);
+        let found = values.iter().any(|value| {
+            let value = self.buffer(value.content);
+            link.nodes().iter().any(|node| {
+                let (transforms, budget) = (&self.program.transforms, &mut self.state.budget);
+                let value = self.state.buffers.transformed(value, *node, transforms, budget);
+                self.is_candidate(link.operator, value)
+            })
+        });
+        self.state.scratch.values = values;
+        found
     }
 
     /// Start of the row of a buffer, which is scanned when this is the first time.
@@ -89,15 +123,34 @@ impl Run<'_> {
         candidates.starts[value.index()] as usize
     }
 
+    /// Start of the row of a set: the union of its groups' rows.
+    fn set(&mut self, set: u32) -> usize {
+        let words = self.state.candidates.words;
+        let start = set as usize * words;
+        if self.state.candidates.sets.ready.contains(set) {
+            return start;
+        }
+        self.state.candidates.sets.ready.insert(set);
+        self.state.candidates.sets.bits[start..start + words].fill(0);
+        for group in self.program.groups.set(set) {
+            let row = self.group(*group);
+            let candidates = &mut self.state.candidates;
+            for word in 0..words {
+                candidates.sets.bits[start + word] |= candidates.groups.bits[row + word];
+            }
+        }
+        start
+    }
+
     /// Start of the row of a group: the union of its values' rows.
     fn group(&mut self, group: u32) -> usize {
         let words = self.state.candidates.words;
         let start = group as usize * words;
-        if self.state.candidates.ready.contains(group) {
+        if self.state.candidates.groups.ready.contains(group) {
             return start;
         }
-        self.state.candidates.ready.insert(group);
-        self.state.candidates.groups[start..start + words].fill(0);
+        self.state.candidates.groups.ready.insert(group);
+        self.state.candidates.groups.bits[start..start + words].fill(0);
         let group = self.program.groups.get(group);
         let mut values: Vec<Value> = std::mem::take(&mut self.state.scratch.values);
         values.clear();
@@ -107,9 +160,9 @@ impl Run<'_> {
             let (transforms, budget) = (&self.program.transforms, &mut self.state.budget);
             let value = self.state.buffers.transformed(value, group.node, transforms, budget);
             let row = self.row(value);
+            let candidates = &mut self.state.candidates;
             for word in 0..words {
-                self.state.candidates.groups[start + word] |=
-                    self.state.candidates.rows[row + word];
+                candidates.groups.bits[start + word] |= candidates.rows[row + word];
             }
         }
         self.state.scratch.values = values;

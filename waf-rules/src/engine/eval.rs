@@ -1,24 +1,27 @@
 //! Walking a phase: rules in order, chains link by link, values one by one.
 
 use super::budget::Exceeded;
-use super::buffers::Buffer;
-use super::gather::{Content, Key, Value};
 use super::outcome::{Action, Interruption};
 use super::state::State;
-use super::tx_store::TxValue;
 use crate::EngineMode;
 use crate::action::AllowScope;
-use crate::operator::{Captures, Operator};
 use crate::plan::settings::Over;
 use crate::plan::{Disruptive, Effect, Exclusion, Jump, Link, Program, Rule};
 use crate::profile::Inner;
-use crate::tx::TxSlot;
 
 /// A phase being run: the shared program and profile, the transaction's own state.
 pub(super) struct Run<'a> {
     pub(super) program: &'a Program,
     pub(super) profile: &'a Inner,
     pub(super) state: &'a mut State,
+}
+
+/// A link and its place in the program.
+pub(super) struct Site<'a> {
+    pub(super) index: u32,
+    pub(super) rule: &'a Rule,
+    pub(super) at: usize,
+    pub(super) link: &'a Link,
 }
 
 /// Where a phase goes on after a rule.
@@ -29,9 +32,6 @@ enum Next {
 }
 
 const LOGGING: u8 = 5;
-
-/// Work that asking any operator costs, beyond the bytes it reads.
-const ASK_COST: u64 = 16;
 
 impl Run<'_> {
     /// Runs the rules of a phase, 1 to 5, as far as nothing ends it.
@@ -73,170 +73,12 @@ impl Run<'_> {
             let matched = &mut self.state.matched;
             std::mem::swap(&mut matched.previous, &mut matched.current);
             matched.current.clear();
-            let last = at + 1 == rule.links.len();
-            if !self.link(index, rule, at, link, last) {
+            if !self.link(&Site { index, rule, at, link }) {
                 return Next::Step;
             }
         }
         self.state.record.rules.push(rule.meta.id);
         self.finish_rule(rule)
-    }
-
-    /// Asks a link's operator about every value; true when any matched.
-    fn link(&mut self, index: u32, rule: &Rule, at: usize, link: &Link, last: bool) -> bool {
-        if link.unconditional {
-            let value = Value {
-                variable: unconditional(),
-                key: Key::None,
-                content: Content::Buffer(Buffer::EMPTY),
-                count: false,
-            };
-            self.matched(index, rule, at, link, value, last);
-            return true;
-        }
-        if !self.is_candidate_link(link) {
-            return false;
-        }
-        let mut values = std::mem::take(&mut self.state.scratch.values);
-        values.clear();
-        self.gather(index, link, &mut values);
-        let mut any = false;
-        for value in &values {
-            any |= self.value(index, rule, at, link, *value, last);
-        }
-        self.state.scratch.values = values;
-        any
-    }
-
-    /// One value through the transformations and the operator.
-    fn value(
-        &mut self,
-        index: u32,
-        rule: &Rule,
-        at: usize,
-        link: &Link,
-        value: Value,
-        last: bool,
-    ) -> bool {
-        if link.multi_match {
-            return self.multi_match(index, rule, at, link, value, last);
-        }
-        if let (Content::Int(number), Operator::Number(comparison, argument), [_]) =
-            (value.content, &self.program.operators[link.operator as usize], link.steps.as_slice())
-        {
-            let argument = self.expand_number(argument);
-            let matched = comparison.holds(number, argument) != link.negated;
-            if matched {
-                self.matched(index, rule, at, link, value, last);
-            }
-            return matched;
-        }
-        let input = self.buffer(value.content);
-        let node = link.transforms;
-        let input = self.state.buffers.transformed(
-            input,
-            node,
-            &self.program.transforms,
-            &mut self.state.budget,
-        );
-        self.ask(
-            index,
-            rule,
-            at,
-            link,
-            Value { content: Content::Buffer(input), ..value },
-            input,
-            last,
-        )
-    }
-
-    /// `multiMatch`: the untouched value, then every step that changed it.
-    fn multi_match(
-        &mut self,
-        index: u32,
-        rule: &Rule,
-        at: usize,
-        link: &Link,
-        value: Value,
-        last: bool,
-    ) -> bool {
-        let origin = self.buffer(value.content);
-        let (mut any, mut before) = (false, None);
-        for node in &link.steps {
-            let step = self.state.buffers.transformed(
-                origin,
-                *node,
-                &self.program.transforms,
-                &mut self.state.budget,
-            );
-            if before != Some(step) {
-                any |= self.ask(
-                    index,
-                    rule,
-                    at,
-                    link,
-                    Value { content: Content::Buffer(step), ..value },
-                    step,
-                    last,
-                );
-            }
-            before = Some(step);
-        }
-        any
-    }
-
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the place of one question: rule, link, value, buffer"
-    )]
-    fn ask(
-        &mut self,
-        index: u32,
-        rule: &Rule,
-        at: usize,
-        link: &Link,
-        value: Value,
-        input: Buffer,
-        last: bool,
-    ) -> bool {
-        let operator = &self.program.operators[link.operator as usize];
-        if operator.is_gated() && !self.is_candidate(link.operator, input) {
-            // No question to ask: the operator does not match.
-            return link.negated && self.matched(index, rule, at, link, value, last);
-        }
-        if !self.afford(operator, input) {
-            return false;
-        }
-        let argument = self.argument(operator);
-        let mut captures = std::mem::take(&mut self.state.scratch.captures);
-        captures.clear();
-        let bytes = self.state.buffers.bytes(input);
-        let wanted = link.capture && !link.negated;
-        let matched =
-            operator.matches(bytes, &argument, wanted.then_some(&mut captures)) != link.negated;
-        self.state.scratch.argument = argument;
-        if matched {
-            if wanted {
-                self.capture(&captures, input);
-            }
-            self.matched(index, rule, at, link, value, last);
-        }
-        self.state.scratch.captures = captures;
-        matched
-    }
-
-    /// Charges the question. Once the budget is spent only comparisons of numbers are still asked, so
-    /// that the scores that were gathered are still judged.
-    fn afford(&mut self, operator: &Operator, input: Buffer) -> bool {
-        if matches!(operator, Operator::Number(..)) {
-            return true;
-        }
-        let budget = &mut self.state.budget;
-        if budget.is_exhausted() {
-            return false;
-        }
-        budget.charge(ASK_COST + self.state.buffers.bytes(input).len() as u64 * operator.cost());
-        true
     }
 
     fn check_budget(&mut self) {
@@ -253,51 +95,6 @@ impl Run<'_> {
                 Interruption { rule_id: 0, status: bound.status(), action: Action::Bound(bound) };
             self.interrupt(interruption);
         }
-    }
-
-    fn argument(&mut self, operator: &Operator) -> Vec<u8> {
-        let mut argument = std::mem::take(&mut self.state.scratch.argument);
-        argument.clear();
-        if let Some(template) = operator.argument() {
-            self.expand_into(template, None, &mut argument);
-        }
-        argument
-    }
-
-    /// Groups of this match take the place of all older ones; a group without part is empty.
-    fn capture(&mut self, captures: &Captures, input: Buffer) {
-        let mut count = 0;
-        let texts: smallvec::SmallVec<[Vec<u8>; 4]> =
-            captures.texts(self.state.buffers.bytes(input)).map(<[u8]>::to_vec).collect();
-        for (slot, text) in (0..).map(TxSlot).zip(&texts) {
-            let value = TxValue::Bytes(self.state.buffers.intern(text));
-            self.state.tx.set(slot, Some(value));
-            count += 1;
-        }
-        self.state.tx.clear_captures(count);
-    }
-
-    /// A value matched: what `MATCHED_VAR` shows, the link's effects, and the record of the rule.
-    fn matched(
-        &mut self,
-        index: u32,
-        rule: &Rule,
-        at: usize,
-        link: &Link,
-        value: Value,
-        last: bool,
-    ) -> bool {
-        self.state.matched.last = Some(value);
-        self.state.matched.current.push(value);
-        let before = self.total_score();
-        for (number, effect) in link.effects.iter().enumerate() {
-            self.effect(effect, rule, (index, at, number));
-        }
-        if last && rule.log {
-            let score = self.total_score() - before;
-            self.record(rule, link, &value, score);
-        }
-        true
     }
 
     fn finish_rule(&mut self, rule: &Rule) -> Next {
@@ -346,14 +143,6 @@ impl Run<'_> {
         }
     }
 
-    /// The content as a byte string.
-    pub(super) fn buffer(&mut self, content: Content) -> Buffer {
-        match content {
-            Content::Buffer(buffer) => buffer,
-            Content::Int(number) => self.state.buffers.intern(number.to_string().as_bytes()),
-        }
-    }
-
     /// What `ctl:ruleRemoveTarget...` took from a rule so far.
     pub(super) fn removed_targets(&self, rule: u32) -> impl Iterator<Item = &Exclusion> {
         let program = self.program;
@@ -368,9 +157,4 @@ impl Run<'_> {
             }
         })
     }
-}
-
-/// What a `SecAction` seems to match.
-fn unconditional() -> &'static crate::variable::Variable {
-    &crate::variable::UNCONDITIONAL
 }

@@ -1,9 +1,11 @@
 //! One request against the program.
 //!
 //! `transaction` is the caller's view; `intake` and `request_body` fill the stores; `eval` walks a
-//! phase, `gather` finds a link's values, `effects` and `expand` do what a match asks for. All that
-//! a request needs to remember is one [`State`]; the program is only read.
+//! phase, `ask` puts one link's question, `gather` finds its values, `candidates` tells which
+//! questions are worth it, `effects` and `expand` do what a match asks for. All that a request needs
+//! to remember is one [`state::State`]; the program is only read.
 
+mod ask;
 mod budget;
 mod buffers;
 mod candidates;

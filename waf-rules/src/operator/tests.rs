@@ -1,1 +1,169 @@
-//! Cases.
+//! Cases: operator, argument, input, whether it matches.
+
+use super::{Captures, NAMES, Operator, rx_syntax};
+use crate::tx::TxNames;
+
+const CASES: &[(&str, &str, &[u8], bool)] = &[
+    ("rx", "^a.c$", b"a\nc", true),
+    // `$` is the end of the value, not of a line.
+    ("rx", "c$", b"abc\n", false),
+    ("rx", "(?i)\\x{c3}\\x{a9}", b"\xc3\xa9", true),
+    ("rx", "[\\x{80}-\\x{ff}]", b"\xe9", true),
+    ("rx", "\\bor\\b", b"1 or 2", true),
+    ("rx", "a{2}b}", b"aab}", true),
+    ("rx", "{\\{}", b"{{}", true),
+    ("rx", "[[a&&b]", b"&", true),
+    ("rx", "x*+y", b"xxy", true),
+    ("rx", "\\<b\\>", b"<b>", true),
+    ("rx", "\\h\\v", b"\t\n", true),
+    ("rx", "[]a]", b"]", true),
+    ("pm", "union select", b"UNION", true),
+    ("pm", "union select", b"join", false),
+    ("streq", "a", b"a", true),
+    ("streq", "a", b"A", false),
+    ("contains", "b", b"abc", true),
+    ("containsWord", "or", b"a or b", true),
+    ("containsWord", "or", b"for", false),
+    ("beginsWith", "ab", b"abc", true),
+    ("endsWith", "bc", b"abc", true),
+    ("within", "GET POST", b"POST", true),
+    // An empty value is within anything.
+    ("within", "GET POST", b"", true),
+    ("within", "GET", b"GETS", false),
+    ("eq", "0", b"junk", true),
+    ("gt", "-1", b" 12abc", true),
+    ("lt", "5", b"99999999999999999999", false),
+    ("ipMatch", "10.0.0.0/8,::1", b"10.9.8.7", true),
+    ("ipMatch", "10.0.0.0/8,::1", b"11.9.8.7", false),
+    ("ipMatch", "10.0.0.0/8,::1", b"::1", true),
+    ("ipMatch", "0.0.0.0/0", b"2001:db8::1", false),
+    ("validateByteRange", "32-36,38-126", b"abc", false),
+    ("validateByteRange", "32-36,38-126", b"a%", true),
+    ("validateUrlEncoding", "", b"%41", false),
+    ("validateUrlEncoding", "", b"%4", true),
+    ("validateUtf8Encoding", "", b"\xc3\xa9", false),
+    ("validateUtf8Encoding", "", b"\xc0\xaf", true),
+    ("detectSQLi", "", b"1' OR '1'='1", true),
+    ("detectSQLi", "", b"hello world", false),
+    ("detectXSS", "", b"<script>alert(1)</script>", true),
+    ("detectXSS", "", b"hello", false),
+    ("unconditionalMatch", "", b"", true),
+    ("noMatch", "", b"x", false),
+];
+
+fn compile(name: &str, argument: &str) -> Result<Operator, String> {
+    Operator::compile(name, argument, &mut TxNames::default(), &|name| {
+        Err(format!("no file {name}"))
+    })
+}
+
+#[test]
+fn cases() {
+    for (name, argument, input, expected) in CASES {
+        let operator =
+            compile(name, argument).unwrap_or_else(|error| panic!("@{name} {argument}: {error}"));
+        let given = operator
+            .argument()
+            .and_then(|template| template.constant())
+            .unwrap_or_default()
+            .to_vec();
+        let input_text = String::from_utf8_lossy(input);
+        assert_eq!(
+            operator.matches(input, &given, None),
+            *expected,
+            "@{name} {argument} on {input_text:?}"
+        );
+    }
+}
+
+#[test]
+fn every_name_compiles_or_wants_an_argument() {
+    for name in NAMES {
+        if let Err(error) = compile(name, "127.0.0.1") {
+            assert!(error.contains("no file") || *name == "validateByteRange", "@{name}: {error}");
+        }
+    }
+}
+
+#[test]
+fn refuses_what_it_cannot_say() {
+    for (pattern, reason) in [
+        ("(?=a)", "lookahead `(?=` is not supported"),
+        ("(?<!a)", "lookbehind `(?<!` is not supported"),
+        ("(a)\\1", "back-reference `\\1` is not supported"),
+        ("a\\Z", "escape `\\Z` is not supported"),
+        ("\\x{100}", "escape `\\x{...}`, expected a byte"),
+        ("a\\", "pattern ends in a backslash"),
+        ("[a", "character class `[` is not closed"),
+    ] {
+        let error = rx_syntax::translate(pattern).unwrap_err();
+        assert!(error.starts_with(reason), "{pattern}: {error}");
+    }
+    let error = compile("rx", "a%{tx.b}").unwrap_err();
+    assert_eq!(error, "a macro inside a regular expression is not supported");
+}
+
+#[test]
+fn captures_groups() {
+    let operator = compile("rx", "(a)(b)?(c)").unwrap();
+    let mut captures = Captures::default();
+    assert!(operator.matches(b"xac", b"", Some(&mut captures)));
+    let texts: Vec<&[u8]> = captures.texts(b"xac").collect();
+    // A group that took no part is empty.
+    assert_eq!(texts, [b"ac".as_slice(), b"a", b"", b"c"]);
+}
+
+#[test]
+fn captures_at_most_ten_groups() {
+    let operator = compile("rx", &"(a)".repeat(20)).unwrap();
+    let mut captures = Captures::default();
+    let input = [b'a'; 20];
+    assert!(operator.matches(&input, b"", Some(&mut captures)));
+    assert_eq!(captures.texts(&input).count(), 10);
+}
+
+/// The gates of the two libinjection operators: no word alone is an injection, and nothing without
+/// `<` and `=` is a script.
+#[test]
+fn injection_needs_the_bytes_its_gate_asks_for() {
+    let (sqli, xss) = (compile("detectSQLi", "").unwrap(), compile("detectXSS", "").unwrap());
+    let words = [
+        "union",
+        "select",
+        "or",
+        "1e1",
+        "0x41",
+        "null",
+        "true",
+        "_",
+        "sp_password",
+        "x",
+        "e",
+        "b01",
+        "information_schema",
+    ];
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..20_000 {
+        let mut word = words[random.below(words.len())].as_bytes().to_vec();
+        word.extend((0..random.below(12)).map(|_| WORD[random.below(WORD.len())]));
+        assert!(!sqli.matches(&word, b"", None), "{:?}", String::from_utf8_lossy(&word));
+        let mut text = b"onload javascript:alert(1) ".to_vec();
+        text.extend((0..random.below(24)).map(|_| u8::try_from(random.below(256)).unwrap()));
+        text.retain(|byte| !b"<=".contains(byte));
+        assert!(!xss.matches(&text, b"", None), "{:?}", String::from_utf8_lossy(&text));
+    }
+}
+
+const WORD: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+
+/// Xorshift: the same cases in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).unwrap()
+    }
+}

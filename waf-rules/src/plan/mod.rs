@@ -119,10 +119,19 @@ pub(crate) struct Link {
     pub(crate) unconditional: bool,
     pub(crate) capture: bool,
     pub(crate) multi_match: bool,
-    /// Where the operator must be a candidate for the link to match. Empty: it is always asked.
-    pub(crate) groups: Vec<u32>,
+    /// Where the operator must be a candidate for the link to match. None: it is always asked.
+    pub(crate) groups: Option<u32>,
+    /// Places of the targets that no group stands for.
+    pub(crate) loose: Vec<usize>,
     /// Run once for every value that matches.
     pub(crate) effects: Vec<Effect>,
+}
+
+impl Link {
+    /// The forms of a value that the operator is asked about.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        if self.multi_match { &self.steps } else { std::slice::from_ref(&self.transforms) }
+    }
 }
 
 /// What happens after the whole rule matched, once.

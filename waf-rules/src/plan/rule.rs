@@ -192,12 +192,14 @@ impl<'a> RuleCompiler<'a> {
             unconditional: link.operator.is_none(),
             capture: has(|action| matches!(action, Action::Capture)),
             multi_match: has(|action| matches!(action, Action::MultiMatch)),
-            groups: Vec::new(),
+            groups: None,
+            loose: Vec::new(),
             effects: link.actions.iter().filter_map(|node| self.effect(node)).collect(),
         };
         let gated = self.parts.operators[compiled.operator as usize].is_gated();
-        if gated && !compiled.negated && !compiled.multi_match && !compiled.unconditional {
-            compiled.groups = self.parts.groups.intern(&compiled.targets, compiled.transforms);
+        if gated && !compiled.negated && !compiled.unconditional {
+            let nodes = compiled.nodes().to_vec();
+            (compiled.groups, compiled.loose) = self.parts.groups.intern(&compiled.targets, &nodes);
         }
         compiled
     }

@@ -85,8 +85,8 @@ impl fmt::Display for LoadError {
         let number = self.line.to_string();
         writeln!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
         writeln!(f, " {number} | {}", self.excerpt)?;
-        let indent = " ".repeat(number.len() + self.caret);
-        write!(f, "   | {indent}{}", "^".repeat(self.width))
+        let (margin, indent) = (" ".repeat(number.len()), " ".repeat(self.caret));
+        write!(f, " {margin} | {indent}{}", "^".repeat(self.width))
     }
 }
 

@@ -13,7 +13,7 @@ mod tests;
 
 pub(crate) use lexer::{LexError, Word};
 
-/// The candidate within an edit distance of a third of the word, at most three; for suggestions.
+/// The candidate within an edit distance of a third of the word (rounded up), at most three; for suggestions.
 pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl Iterator<Item = &'a str>,
@@ -21,7 +21,7 @@ pub(crate) fn nearest<'a>(
     let word = word.to_ascii_lowercase();
     candidates
         .map(|candidate| (edit_distance(&word, &candidate.to_ascii_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= (word.len() / 3).min(3))
+        .filter(|(distance, _)| *distance <= word.len().div_ceil(3).min(3))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -59,7 +59,7 @@ pub(super) fn demo(args: &DemoArgs) -> ExitCode {
         return ExitCode::from(SYSTEM);
     }
     match prepare(args) {
-        Ok((source, kit, _folder)) => run(source, &args.process, move |_| guide::print(&kit)),
+        Ok((source, kit, _folder)) => run(source, &args.process, move || guide::print(&kit)),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(SYSTEM)

@@ -55,7 +55,7 @@ fn hostile_texts_are_refused_at_their_place() {
         ),
         (
             "a line of 256 KiB",
-            format!("{START}screen: {{ allow: [{}], x: 1 }}", "a,".repeat(1 << 17)),
+            format!("{START}defaults: {{ limits: [{}], x: 1 }}", "a,".repeat(1 << 17)),
             "unknown key `x`",
         ),
         ("only a directive", "%YAML 1.2\n".into(), "not YAML"),

@@ -1,6 +1,6 @@
 //! Every value is found where it is written, whatever stands around it.
 
-use crate::base::compile::{Compile, Step};
+use crate::base::compile::{Compile, Step, number};
 
 use super::super::report::Report;
 use super::super::tree::{Node, Value};
@@ -92,7 +92,7 @@ fn a_later_problem_reads_as_the_design_shows() {
             cx.within("limits", |cx| {
                 cx.within(0, |cx| {
                     let known = ["per-user"];
-                    cx.unknown(14, "limit", "per-usr", known.into_iter())
+                    cx.unknown(number::UNKNOWN_LIMIT, "limit", "per-usr", known.into_iter())
                         .related(vec!["limits".into(), "per-user".into()]);
                 });
             });
@@ -100,10 +100,10 @@ fn a_later_problem_reads_as_the_design_shows() {
     });
     cx.within("limits", |cx| {
         cx.within("per-user", |cx| {
-            cx.warning(40, "limit `per-user` is never used").at_key();
+            cx.warning(number::UNUSED, "limit `per-user` is never used").at_key();
         });
     });
-    let report = Report::new(cx.into_problems(), &source);
+    let report = Report::new(cx, &source);
     let expected = "\
 warning[Y040] limit `per-user` is never used  yett.yaml:4:3
  4 |   per-user: { rate: 1/1s, key: route }

@@ -136,7 +136,7 @@ fn every_number_is_documented_once_and_no_other() {
         .filter_map(|line| line.strip_prefix("| Y")?.split_once(' ')?.0.parse().ok())
         .collect();
     let numbers: Vec<u16> = number::ALL.iter().map(|(number, _)| *number).collect();
-    assert_eq!(documented, numbers, "docs/config.md lists the numbers of base/compile.rs");
+    assert_eq!(documented, numbers, "docs/config.md lists the numbers of base/compile/number.rs");
     assert!(numbers.is_sorted_by(|a, b| a < b), "a number is used twice or out of order");
 }
 

@@ -70,3 +70,25 @@ fn shapes_are_found_for_every_key() {
     let token = SHAPES.get(admin.map.as_ref().unwrap().keys["token"]);
     assert!(matches!(token.text, Some(Text::Read { secret: true, .. })));
 }
+
+#[test]
+fn every_key_and_every_section_says_what_it_is() {
+    let schema = generate();
+    let mut silent = Vec::new();
+    described(schema.as_value(), "configuration", &mut silent);
+    for (name, section) in schema.as_value()["$defs"].as_object().unwrap() {
+        described(section, name, &mut silent);
+    }
+    assert!(silent.is_empty(), "without a description: {silent:?}");
+}
+
+fn described(section: &Json, name: &str, silent: &mut Vec<String>) {
+    if section.get("description").is_none() {
+        silent.push(name.to_owned());
+    }
+    for (key, property) in section["properties"].as_object().into_iter().flatten() {
+        if property.get("description").is_none() {
+            silent.push(format!("{name}.{key}"));
+        }
+    }
+}

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::section::{ForwardAuthorization, ForwardSection};
 use crate::base::bounds;
 use crate::base::claims::ClaimPath;
-use crate::base::compile::Compile;
+use crate::base::compile::{Compile, number};
 use crate::base::identity::Identity;
 
 /// Fields to remove from the client's request and to set from the identity.
@@ -110,7 +110,8 @@ fn fields(section: &ForwardSection, cx: &mut Compile, into: &mut Fields) {
     for (name, path) in &section.claims {
         cx.within(name.clone(), |cx| {
             if let Some(first) = seen.insert(folded(name).into_owned(), name) {
-                cx.error(322, format!("field `{name}` is the same as `{first}`")).at_key();
+                cx.error(number::FORWARD_TWICE, format!("field `{name}` is the same as `{first}`"))
+                    .at_key();
             }
             match (settable(name), path.parse()) {
                 (Ok(field), Ok(path)) => {
@@ -118,10 +119,10 @@ fn fields(section: &ForwardSection, cx: &mut Compile, into: &mut Fields) {
                 }
                 (field, path) => {
                     if let Err(error) = field {
-                        cx.error(320, error).at_key();
+                        cx.error(number::FORWARD_FIELD, error).at_key();
                     }
                     if let Err(error) = path {
-                        cx.error(321, error);
+                        cx.error(number::FORWARD_PATH, error);
                     }
                 }
             }

@@ -9,7 +9,7 @@ use aws_lc_rs::digest;
 use super::section::{Algorithm, IssuerSection, Profile};
 use crate::base::bounds;
 use crate::base::claims::ClaimPath;
-use crate::base::compile::Compile;
+use crate::base::compile::{Compile, number};
 use crate::state::keys::source::{KeySource, Place};
 use crate::state::keys::{KeySet, KeySets, check_file};
 
@@ -71,7 +71,7 @@ fn distinct(sections: &BTreeMap<String, IssuerSection>, cx: &mut Compile) {
                 cx.within("issuer", |cx| {
                     let text = format!("issuer `{first}` has the same value; `iss` must name one");
                     let place = vec!["issuers".into(), first.to_owned().into(), "issuer".into()];
-                    cx.error(308, text).related(place);
+                    cx.error(number::DUPLICATE_ISSUER, text).related(place);
                 });
             });
         }
@@ -134,7 +134,12 @@ impl Plan {
                 Some(Some(plan)) => plans.push(plan.clone()),
                 Some(None) => {}
                 None => cx.within(index, |cx| {
-                    cx.unknown(309, "issuer", name, issuers.keys().map(String::as_str));
+                    cx.unknown(
+                        number::UNKNOWN_ISSUER,
+                        "issuer",
+                        name,
+                        issuers.keys().map(String::as_str),
+                    );
                 }),
             }
         }
@@ -158,19 +163,22 @@ impl Algorithm {
 
 fn check_issuer(issuer: &str, cx: &mut Compile) {
     if issuer.is_empty() || issuer.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        cx.error(300, "issuer must be the exact text of `iss`, without white space");
+        cx.error(number::ISSUER, "issuer must be the exact text of `iss`, without white space");
     }
 }
 
 fn check_audiences(audiences: &[String], cx: &mut Compile) {
     if audiences.is_empty() {
-        cx.error(301, "no audience: tokens made for any other service would be taken")
-            .hint("name this API as the issuer names it in `aud`");
+        cx.error(
+            number::AUDIENCES,
+            "no audience: tokens made for any other service would be taken",
+        )
+        .hint("name this API as the issuer names it in `aud`");
     }
     for (index, audience) in audiences.iter().enumerate() {
         if audience.is_empty() {
             cx.within(index, |cx| {
-                cx.error(301, "audience is empty");
+                cx.error(number::AUDIENCES, "audience is empty");
             });
         }
     }
@@ -178,12 +186,12 @@ fn check_audiences(audiences: &[String], cx: &mut Compile) {
 
 fn check_algorithms(algorithms: &[Algorithm], cx: &mut Compile) {
     if algorithms.is_empty() {
-        cx.error(304, "no algorithm: no token could be taken");
+        cx.error(number::ALGORITHMS, "no algorithm: no token could be taken");
     }
     for (index, algorithm) in algorithms.iter().enumerate() {
         if algorithms[..index].contains(algorithm) {
             cx.within(index, |cx| {
-                cx.error(304, format!("{algorithm:?} is listed twice"));
+                cx.error(number::ALGORITHMS, format!("{algorithm:?} is listed twice"));
             });
         }
     }
@@ -199,7 +207,7 @@ fn check_mfa(section: &IssuerSection, cx: &mut Compile) {
                 cx.within(list, |cx| {
                     cx.within(index, |cx| {
                         let text = "must be visible ASCII without space, quote and backslash";
-                        cx.error(305, format!("{list} value {text}"));
+                        cx.error(number::MFA_VALUE, format!("{list} value {text}"));
                     });
                 });
             }
@@ -212,12 +220,12 @@ fn check_times(section: &IssuerSection, cx: &mut Compile) {
         Duration::from_secs(10)..=Duration::from_secs(12 * 3600);
     if section.skew.0 > bounds::TOKEN_SKEW {
         cx.within("skew", |cx| {
-            cx.error(306, format!("skew {}, allowed 0s to 60s", section.skew));
+            cx.error(number::SKEW, format!("skew {}, allowed 0s to 60s", section.skew));
         });
     }
     if !REFRESH.contains(&section.refresh.0) {
         cx.within("refresh", |cx| {
-            cx.error(307, format!("refresh {}, allowed 10s to 12h", section.refresh));
+            cx.error(number::REFRESH, format!("refresh {}, allowed 10s to 12h", section.refresh));
         });
     }
 }
@@ -228,7 +236,7 @@ fn paths(texts: &[String], cx: &mut Compile) -> Option<Box<[ClaimPath]>> {
         match text.parse() {
             Ok(path) => paths.push(path),
             Err(error) => cx.within(index, |cx| {
-                cx.error(310, error);
+                cx.error(number::ROLES_PATH, error);
             }),
         }
     }
@@ -240,14 +248,14 @@ fn place(section: &IssuerSection, cx: &mut Compile) -> Option<Place> {
     let place = match parsed {
         Ok(place) => place,
         Err(error) => {
-            cx.error(302, error);
+            cx.error(number::JWKS_ADDRESS, error);
             return None;
         }
     };
     if let Place::File(path) = &place
         && let Err(error) = check_file(path)
     {
-        cx.error(303, error);
+        cx.error(number::JWKS_FILE, error);
         return None;
     }
     Some(place)

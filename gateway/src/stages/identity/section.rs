@@ -18,12 +18,14 @@ pub struct IssuerSection {
     /// Allowed signature algorithms; never a block list.
     #[serde(default = "default_algorithms")]
     pub algorithms: Vec<Algorithm>,
+    /// How strictly a token must be an access token.
     #[serde(default)]
     pub profile: Profile,
     /// Paths of claims that hold roles, e.g. `realm_access.roles`. A segment with dots is quoted:
     /// `resource_access."orders.v1".roles`, `"https://example.com/roles"`.
     #[serde(default)]
     pub roles_from: Vec<String>,
+    /// When a token counts as multi-factor. Absent: never.
     #[serde(default)]
     pub mfa: MfaSection,
     /// Clock difference that is forgiven, at most 60s.
@@ -37,6 +39,7 @@ pub struct IssuerSection {
     pub dangerous_private_jwks: bool,
 }
 
+/// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Algorithm {
     ES256,
@@ -79,11 +82,14 @@ pub struct ForwardSection {
     pub authorization: Option<ForwardAuthorization>,
 }
 
+/// Whether the client's token goes to the service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ForwardAuthorization {
+    /// It goes on as it came.
     #[default]
     Keep,
+    /// It ends here.
     Remove,
 }
 

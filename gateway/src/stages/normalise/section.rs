@@ -11,10 +11,13 @@ pub struct NormaliseSection {
     pub encoded_separators: EncodedSeparators,
 }
 
+/// What becomes of a path with an encoded separator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EncodedSeparators {
+    /// 400: a service might read it as a separator.
     #[default]
     Refuse,
+    /// It stays encoded and counts as part of its segment.
     Allow,
 }

@@ -24,6 +24,16 @@ const REFUSED: &[(&str, &[u8], Code)] = &[
     ("TE twice", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", Code::NormaliseFraming),
     ("TE identity", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n", Code::NormaliseFraming),
     ("TE in 1.0", b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", Code::NormaliseFraming),
+    (
+        "Upgrade with a body",
+        b"POST / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\n",
+        Code::NormaliseFraming,
+    ),
+    (
+        "Upgrade with a chunked body",
+        b"POST / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        Code::NormaliseFraming,
+    ),
     ("obs-fold", b"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n", Code::NormaliseHeader),
     ("first line folded", b"GET / HTTP/1.1\r\n Host: a\r\n\r\n", Code::NormaliseHeader),
     ("space before colon", b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", Code::NormaliseHeader),
@@ -181,8 +191,11 @@ fn connect_is_no_method_of_ours() {
     assert_eq!(decide(raw).unwrap_err().code, Code::RouteMethod);
 }
 
-/// peer, fields, expected client. Trusted: 10.0.0.0/8.
-const CLIENTS: &[(&str, &[(&str, &str)], &str)] = &[
+/// Peer, fields, expected client.
+type ClientCase = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
+/// Trusted: 10.0.0.0/8.
+const CLIENTS: &[ClientCase] = &[
     ("203.0.113.9", &[("x-forwarded-for", "198.51.100.1")], "203.0.113.9"),
     ("10.0.0.1", &[], "10.0.0.1"),
     ("10.0.0.1", &[("x-forwarded-for", "198.51.100.1")], "198.51.100.1"),

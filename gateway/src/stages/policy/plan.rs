@@ -7,7 +7,7 @@ use http::HeaderValue;
 
 use super::section::{AuthSection, RolesSection};
 use crate::base::claims::ClaimPath;
-use crate::base::compile::Compile;
+use crate::base::compile::{Compile, number};
 
 /// What an identity must have.
 #[derive(Clone, Debug, Default)]
@@ -73,8 +73,11 @@ impl Plan {
         };
         if section.optional == Some(true) && plan.asks() {
             cx.within("optional", |cx| {
-                cx.error(341, "an anonymous request could never meet what this `auth` asks for")
-                    .hint("remove `optional`, or the scopes, roles, claims, mfa and max_age");
+                cx.error(
+                    number::OPTIONAL_WITH_DEMANDS,
+                    "an anonymous request could never meet what this `auth` asks for",
+                )
+                .hint("remove `optional`, or the scopes, roles, claims, mfa and max_age");
             });
         }
         plan
@@ -97,7 +100,10 @@ fn check_scopes(scopes: &[String], cx: &mut Compile) {
         let allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
         if scope.is_empty() || !scope.bytes().all(allowed) {
             cx.within(index, |cx| {
-                cx.error(340, "scope must be visible ASCII without space, quote and backslash");
+                cx.error(
+                    number::SCOPE,
+                    "scope must be visible ASCII without space, quote and backslash",
+                );
             });
         }
     }
@@ -109,7 +115,7 @@ fn check_roles(roles: Option<&RolesSection>, cx: &mut Compile) {
         if let Some(index) = names.iter().position(String::is_empty) {
             cx.within(list, |cx| {
                 cx.within(index, |cx| {
-                    cx.error(346, "role is empty");
+                    cx.error(number::ROLE, "role is empty");
                 });
             });
         }
@@ -118,15 +124,18 @@ fn check_roles(roles: Option<&RolesSection>, cx: &mut Compile) {
 
 fn check_age(max_age: Option<Duration>, cx: &mut Compile) {
     if max_age.is_some_and(|age| age.subsec_nanos() != 0 || age.is_zero()) {
-        cx.error(345, "max_age must be whole seconds, at least 1s");
+        cx.error(number::MAX_AGE, "max_age must be whole seconds, at least 1s");
     }
 }
 
 fn check_mfa(mfa: bool, issuers: &[IssuerFacts<'_>], cx: &mut Compile) {
     for issuer in issuers.iter().filter(|issuer| mfa && !issuer.maps_mfa) {
         let name = issuer.name;
-        cx.error(342, format!("issuer `{name}` does not say when a token is multi-factor"))
-            .hint(format!("set `issuers.{name}.mfa`"));
+        cx.error(
+            number::MFA_UNMAPPED,
+            format!("issuer `{name}` does not say when a token is multi-factor"),
+        )
+        .hint(format!("set `issuers.{name}.mfa`"));
     }
 }
 
@@ -135,12 +144,15 @@ fn claims(section: &AuthSection, cx: &mut Compile) -> Box<[AllowedValues]> {
     for (path, values) in section.claims.iter().flatten() {
         cx.within(path.clone(), |cx| {
             if values.is_empty() {
-                cx.error(344, "no value is allowed: every request would be refused");
+                cx.error(
+                    number::CLAIM_VALUES,
+                    "no value is allowed: every request would be refused",
+                );
             }
             match path.parse() {
                 Ok(path) => claims.push((path, boxed(values))),
                 Err(error) => {
-                    cx.error(343, error).at_key();
+                    cx.error(number::CLAIM_PATH, error).at_key();
                 }
             }
         });

@@ -16,6 +16,7 @@ pub struct AuthSection {
     pub issuers: Option<Vec<String>>,
     /// All of these scopes.
     pub scopes: Option<Vec<String>>,
+    /// Roles, by the issuer's `roles_from`.
     pub roles: Option<RolesSection>,
     /// Claim path -> allowed values, e.g. `tenant: [acme]`.
     pub claims: Option<BTreeMap<String, Vec<String>>>,
@@ -25,6 +26,7 @@ pub struct AuthSection {
     pub max_age: Option<Span>,
     /// A request without a token passes as anonymous; an invalid token never does.
     pub optional: Option<bool>,
+    /// Whether what identity and policy object counts.
     pub mode: Option<Mode>,
 }
 
@@ -49,6 +51,8 @@ impl AuthSection {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RolesSection {
+    /// Every one of these.
     pub all: Vec<String>,
+    /// At least one of these.
     pub any: Vec<String>,
 }

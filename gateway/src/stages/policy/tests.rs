@@ -6,7 +6,7 @@ use super::section::AuthSection;
 use super::{IssuerFacts, Plan, decide};
 use crate::base::clock::Now;
 use crate::base::code::Code::{self, *};
-use crate::base::compile::{Compile, Problem, Step};
+use crate::base::compile::{Compile, Problem, Step, number};
 use crate::base::identity::Identity;
 
 const NOW_S: u64 = 1_800_000_000;
@@ -165,19 +165,27 @@ fn problems_have_their_place() {
     let at =
         |steps: &[&str]| -> Vec<Step> { steps.iter().map(|s| (*s).to_owned().into()).collect() };
     let cases: Vec<(Value, u16, Vec<Step>)> = vec![
-        (json!({ "scopes": ["a b"] }), 340, vec!["scopes".into(), 0.into()]),
-        (json!({ "scopes": ["a", ""] }), 340, vec!["scopes".into(), 1.into()]),
-        (json!({ "scopes": ["a\""] }), 340, vec!["scopes".into(), 0.into()]),
-        (json!({ "optional": true, "scopes": ["a"] }), 341, at(&["optional"])),
-        (json!({ "optional": true, "max_age": "5m" }), 341, at(&["optional"])),
-        (json!({ "mfa": true }), 342, at(&["mfa"])),
-        (json!({ "claims": { "a..b": ["x"] } }), 343, at(&["claims", "a..b"])),
-        (json!({ "claims": { "a": [] } }), 344, at(&["claims", "a"])),
-        (json!({ "max_age": "500ms" }), 345, at(&["max_age"])),
-        (json!({ "max_age": "0s" }), 345, at(&["max_age"])),
+        (json!({ "scopes": ["a b"] }), number::SCOPE, vec!["scopes".into(), 0.into()]),
+        (json!({ "scopes": ["a", ""] }), number::SCOPE, vec!["scopes".into(), 1.into()]),
+        (json!({ "scopes": ["a\""] }), number::SCOPE, vec!["scopes".into(), 0.into()]),
+        (
+            json!({ "optional": true, "scopes": ["a"] }),
+            number::OPTIONAL_WITH_DEMANDS,
+            at(&["optional"]),
+        ),
+        (
+            json!({ "optional": true, "max_age": "5m" }),
+            number::OPTIONAL_WITH_DEMANDS,
+            at(&["optional"]),
+        ),
+        (json!({ "mfa": true }), number::MFA_UNMAPPED, at(&["mfa"])),
+        (json!({ "claims": { "a..b": ["x"] } }), number::CLAIM_PATH, at(&["claims", "a..b"])),
+        (json!({ "claims": { "a": [] } }), number::CLAIM_VALUES, at(&["claims", "a"])),
+        (json!({ "max_age": "500ms" }), number::MAX_AGE, at(&["max_age"])),
+        (json!({ "max_age": "0s" }), number::MAX_AGE, at(&["max_age"])),
         (
             json!({ "roles": { "any": ["a", ""] } }),
-            346,
+            number::ROLE,
             vec!["roles".into(), "any".into(), 1.into()],
         ),
     ];

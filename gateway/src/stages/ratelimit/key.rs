@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use crate::base::compile::{Compile, nearest};
+use crate::base::compile::{Compile, nearest, number};
 use crate::base::identity::Identity;
 use crate::base::net::canonical_ip;
 use crate::state::counters::Subject;
@@ -91,13 +91,17 @@ impl KeyPlan {
                 .collect(),
         };
         if parts.is_empty() || parts.len() > PARTS_MAX {
-            cx.error(63, format!("key has {} parts, allowed: 1 to {PARTS_MAX}", parts.len()));
+            cx.error(
+                number::LIMIT_KEY,
+                format!("key has {} parts, allowed: 1 to {PARTS_MAX}", parts.len()),
+            );
             return None;
         }
         let parts = parts.into_iter().collect::<Option<Vec<Part>>>()?;
         for (index, part) in parts.iter().enumerate() {
             if parts[..index].contains(part) {
-                cx.error(63, format!("key names `{part}` twice")).hint("remove one of them");
+                cx.error(number::LIMIT_KEY, format!("key names `{part}` twice"))
+                    .hint("remove one of them");
                 return None;
             }
         }
@@ -235,7 +239,8 @@ fn parse(text: &str, cx: &mut Compile) -> Option<Part> {
         _ => None,
     };
     if part.is_none() {
-        let problem = cx.error(63, format!("unknown key `{text}`, allowed: {FORMS}"));
+        let problem =
+            cx.error(number::LIMIT_KEY, format!("unknown key `{text}`, allowed: {FORMS}"));
         if let Some(near) = suggestion(text) {
             problem.hint(format!("did you mean `{near}`?"));
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::compile::Compile;
+use crate::base::compile::{Compile, number};
 use crate::base::decision::Mode;
 use crate::base::units::{Rate, Span, Window};
 use crate::state::counters::measure::{EXACT, GATEWAYS_MAX, Gcra, Measure};
@@ -82,7 +82,10 @@ impl LimitPlan {
         let scope = scope(section.scope, shared, cx);
         if section.scope == Some(LimitScope::Local) && section.on_store_loss != OnStoreLoss::Local {
             cx.within("on_store_loss", |cx| {
-                cx.warning(66, "`on_store_loss` has no effect on a limit of scope `local`");
+                cx.warning(
+                    number::LIMIT_SCOPE,
+                    "`on_store_loss` has no effect on a limit of scope `local`",
+                );
             });
         }
         let (measure, key, scope) = (measure?, key?, scope?);
@@ -136,7 +139,10 @@ impl RouteLimits {
             distinct.into_iter().partition(|limit| limit.key.needs_identity());
         for set in [&early, &late] {
             if set.len() > CHARGES_MAX {
-                cx.error(65, format!("{} limits apply at once, bound {CHARGES_MAX}", set.len()));
+                cx.error(
+                    number::LIMITS_CROWDED,
+                    format!("{} limits apply at once, bound {CHARGES_MAX}", set.len()),
+                );
             }
         }
         RouteLimits {
@@ -148,7 +154,8 @@ impl RouteLimits {
 
 fn check_params(limit: &LimitPlan, params: &[&str], cx: &mut Compile) {
     for name in limit.path_params().filter(|name| !params.contains(name)) {
-        let problem = cx.unknown(64, "path parameter", name, params.iter().copied());
+        let problem =
+            cx.unknown(number::LIMIT_PARAMETER, "path parameter", name, params.iter().copied());
         problem.message = format!(
             "limit `{}` counts by `path.{name}`, which the route's path does not have",
             limit.name
@@ -162,7 +169,7 @@ fn check_name(name: &str, cx: &mut Compile) -> bool {
     let good = !name.is_empty() && name.len() <= NAME_BYTES && name.bytes().all(legal);
     if !good {
         cx.error(
-            67,
+            number::LIMIT_NAME,
             format!(
                 "limit name `{name}`, allowed: 1 to {NAME_BYTES} visible ASCII characters without quotes"
             ),
@@ -178,24 +185,32 @@ fn measure(section: &LimitSection, cx: &mut Compile) -> Option<Measure> {
         (None, Some(quota)) => {
             if section.burst.is_some() {
                 cx.within("burst", |cx| {
-                    cx.error(61, "`burst` belongs to `rate`; a quota may be used at once").at_key();
+                    cx.error(
+                        number::LIMIT_BURST,
+                        "`burst` belongs to `rate`; a quota may be used at once",
+                    )
+                    .at_key();
                 });
                 return None;
             }
             if quota.count > EXACT {
                 cx.within("quota", |cx| {
-                    cx.error(62, format!("quota {} per window, bound {EXACT}", quota.count));
+                    cx.error(
+                        number::LIMIT_COUNT,
+                        format!("quota {} per window, bound {EXACT}", quota.count),
+                    );
                 });
                 return None;
             }
             Some(Measure::Quota(quota))
         }
         (None, None) => {
-            cx.error(60, "a limit needs `rate` or `quota`").hint("for example `rate: 100/1s`");
+            cx.error(number::LIMIT_KIND, "a limit needs `rate` or `quota`")
+                .hint("for example `rate: 100/1s`");
             None
         }
         (Some(_), Some(_)) => {
-            cx.error(60, "a limit has either `rate` or `quota`, not both")
+            cx.error(number::LIMIT_KIND, "a limit has either `rate` or `quota`, not both")
                 .hint("write two limits: a request must pass both");
             None
         }
@@ -209,14 +224,14 @@ fn burst_place(section: &LimitSection) -> &'static str {
 fn gcra(rate: Rate, burst: Option<u64>, cx: &mut Compile) -> Option<Measure> {
     let wanted = burst.unwrap_or(rate.count);
     if wanted == 0 {
-        cx.error(62, "burst 0 admits nothing, allowed: 1 or more");
+        cx.error(number::LIMIT_COUNT, "burst 0 admits nothing, allowed: 1 or more");
         return None;
     }
     match Gcra::new(rate, wanted) {
         Ok(gcra) => Some(Measure::Rate(gcra)),
         Err(inexact) if inexact.burst_max == 0 => {
             cx.error(
-                62,
+                number::LIMIT_COUNT,
                 format!("rate {rate} cannot be counted exactly; its period is bound by 366d"),
             )
             .hint("use `quota` for calendar windows");
@@ -225,7 +240,7 @@ fn gcra(rate: Rate, burst: Option<u64>, cx: &mut Compile) -> Option<Measure> {
         Err(inexact) => {
             let most = inexact.burst_max;
             cx.error(
-                62,
+                number::LIMIT_COUNT,
                 format!("burst {wanted}, at most {most} can be counted exactly at rate {rate}"),
             )
             .hint(format!("`burst: {most}`, or `quota` for a calendar window"));
@@ -237,7 +252,8 @@ fn gcra(rate: Rate, burst: Option<u64>, cx: &mut Compile) -> Option<Measure> {
 fn scope(scope: Option<LimitScope>, shared: bool, cx: &mut Compile) -> Option<LimitScope> {
     if scope == Some(LimitScope::Shared) && !shared {
         cx.within("scope", |cx| {
-            cx.error(66, "scope `shared` needs a `store`").hint("add `store: { redis: ... }`");
+            cx.error(number::LIMIT_SCOPE, "scope `shared` needs a `store`")
+                .hint("add `store: { redis: ... }`");
         });
         return None;
     }
@@ -282,7 +298,7 @@ pub fn compile_store(section: &StoreSection, cx: &mut Compile) -> Option<StoreTa
     let address = cx.within("redis", |cx| {
         StoreTarget::parse(&section.redis)
             .map_err(|error| {
-                cx.error(68, error);
+                cx.error(number::STORE_TARGET, error);
             })
             .ok()
     });
@@ -291,7 +307,7 @@ pub fn compile_store(section: &StoreSection, cx: &mut Compile) -> Option<StoreTa
         Some(secret) => secret
             .read()
             .map_err(|error| {
-                cx.error(68, error);
+                cx.error(number::STORE_TARGET, error);
             })
             .ok()
             .map(Some),
@@ -314,7 +330,10 @@ fn deadline(deadline: Span, cx: &mut Compile) -> Option<std::time::Duration> {
     if (least..=most).contains(&deadline.0) {
         return Some(deadline.0);
     }
-    cx.error(69, format!("deadline {deadline}, allowed: {} to {}", Span(least), Span(most)));
+    cx.error(
+        number::STORE_BOUND,
+        format!("deadline {deadline}, allowed: {} to {}", Span(least), Span(most)),
+    );
     None
 }
 
@@ -322,6 +341,6 @@ fn gateways(gateways: u32, cx: &mut Compile) -> Option<u32> {
     if (1..=GATEWAYS_MAX).contains(&gateways) {
         return Some(gateways);
     }
-    cx.error(69, format!("{gateways} gateways, allowed: 1 to {GATEWAYS_MAX}"));
+    cx.error(number::STORE_BOUND, format!("{gateways} gateways, allowed: 1 to {GATEWAYS_MAX}"));
     None
 }

@@ -28,6 +28,7 @@ pub struct LimitSection {
     /// What happens while the store cannot be reached.
     #[serde(default)]
     pub on_store_loss: OnStoreLoss,
+    /// Whether exceeding it counts.
     #[serde(default)]
     pub mode: Mode,
 }
@@ -40,13 +41,17 @@ pub enum LimitKey {
     Many(Vec<String>),
 }
 
+/// Who counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LimitScope {
+    /// This process, for itself.
     Local,
+    /// All gateways, over the store.
     Shared,
 }
 
+/// What happens while the store cannot be reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnStoreLoss {
@@ -73,6 +78,7 @@ pub enum LimitUse {
 pub struct StoreSection {
     /// `redis://HOST:PORT[/DATABASE]`. Credentials go into `password`.
     pub redis: String,
+    /// Password of the store's user.
     #[serde(default)]
     pub password: Option<SecretRef>,
     /// Longest wait for the store, per request.

@@ -42,17 +42,18 @@ impl RouteTable {
         let method = self.methods.find(request.method);
         let mut matched = None;
         let mut allowed = MethodSet::NONE;
-        let _ = self.table.walk(request.host(), request.path(), &mut |leaf: &Leaf, spans| {
-            if unmet(self.table.conditions(leaf), request.headers).is_some() {
-                return ControlFlow::Continue(());
-            }
-            if !leaf.methods.meets(method) {
-                allowed = allowed.and(leaf.methods);
-                return ControlFlow::Continue(());
-            }
-            matched = Some(self.matched(leaf, spans));
-            ControlFlow::Break(())
-        });
+        let _ =
+            self.table.walk(request.host(), request.path(), &mut |leaf: &Leaf, spans: &Spans| {
+                if unmet(self.table.conditions(leaf), request.headers).is_some() {
+                    return ControlFlow::Continue(());
+                }
+                if !leaf.methods.meets(method) {
+                    allowed = allowed.and(leaf.methods);
+                    return ControlFlow::Continue(());
+                }
+                matched = Some(self.matched(leaf, spans.clone()));
+                ControlFlow::Break(())
+            });
         matched.ok_or_else(|| self.refuse(request, allowed))
     }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::decide::unmet;
 use super::plan::RouteTable;
-use super::table::Leaf;
+use super::table::{HostKind, Leaf, Node, Spans};
 use crate::base::request::Request;
 
 /// A route that came into question.
@@ -36,7 +36,7 @@ impl RouteTable {
     pub fn explain(&self, request: &Request<'_>) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         let mut won = false;
-        let _ = self.table.walk(request.host(), request.path(), &mut |leaf: &Leaf, _| {
+        let _ = self.table.walk(request.host(), request.path(), &mut |leaf: &Leaf, _: &Spans| {
             let verdict = self.judge(leaf, request, won);
             won |= verdict == Verdict::Wins;
             candidates.push(Candidate { index: leaf.route, verdict });
@@ -59,15 +59,24 @@ impl RouteTable {
     }
 
     fn under_other_hosts(&self, request: &Request<'_>) -> Vec<Candidate> {
-        let fits = |leaf: &&Leaf| self.table.fit(leaf, request.path()).is_some();
-        self.table.leaves.iter().filter(fits).map(|leaf| self.other_host(leaf)).collect()
+        let mut candidates = Vec::new();
+        for node in &self.table.nodes {
+            let sets =
+                [(self.table.exact_leaves(node), false), (self.table.prefix_leaves(node), true)];
+            for (leaves, prefix) in sets {
+                if !leaves.is_empty() && self.table.fit(node, request.path(), prefix).is_some() {
+                    candidates.extend(leaves.iter().map(|leaf| self.other_host(node, leaf)));
+                }
+            }
+        }
+        candidates
     }
 
-    fn other_host(&self, leaf: &Leaf) -> Candidate {
-        let text = self.table.host_text(leaf);
-        let wanted = match leaf.host {
-            super::table::HostKind::Wildcard => format!("*.{text}"),
-            _ => text.to_owned(),
+    fn other_host(&self, node: &Node, leaf: &Leaf) -> Candidate {
+        let text = self.table.host_text(node);
+        let wanted = match node.host {
+            HostKind::Wildcard => format!("*.{text}"),
+            HostKind::Exact | HostKind::Any => text.to_owned(),
         };
         Candidate { index: leaf.route, verdict: Verdict::Host { wanted } }
     }

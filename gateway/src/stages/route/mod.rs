@@ -9,6 +9,7 @@
 //! `{param}`, `*`; then listed methods before any; then the number of header conditions. Two routes that
 //! share one request at the same rank are a conflict, refused when the configuration is compiled.
 
+mod build;
 mod decide;
 mod explain;
 mod methods;

@@ -1,24 +1,15 @@
 //! What routes match -> one table. Reports every bad pattern, every conflict and every route that cannot win.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
+use super::build::build;
 use super::methods::{MethodNames, MethodSet};
-use super::pattern::{HostPattern, PARAM, PathPattern};
+use super::pattern::{HostPattern, PathPattern};
 use super::section::MatchSection;
-use super::table::{Condition, HostKind, Keys, Leaf, Names, Shape, Slot, Table};
-use crate::base::compile::{Compile, Step};
-
-pub(super) const HOST: u16 = 201;
-pub(super) const PATH: u16 = 202;
-pub(super) const METHOD: u16 = 203;
-pub(super) const HEADER: u16 = 204;
-pub(super) const CONFLICT: u16 = 205;
-pub(super) const UNREACHABLE: u16 = 206;
-pub(super) const CROWDED: u16 = 207;
+use super::table::{Condition, HostKind, Table};
+use crate::base::compile::{Compile, Step, number};
 
 /// Most routes that only methods and header conditions tell apart: a lookup goes through them one by one.
 pub(super) const RIVALS: usize = 1024;
@@ -70,12 +61,12 @@ impl RouteTable {
 }
 
 /// One route's pattern, read.
-struct Rule {
-    index: usize,
-    host: HostPattern,
-    path: PathPattern,
-    methods: MethodSet,
-    conditions: Vec<Condition>,
+pub(super) struct Rule {
+    pub(super) index: usize,
+    pub(super) host: HostPattern,
+    pub(super) path: PathPattern,
+    pub(super) methods: MethodSet,
+    pub(super) conditions: Vec<Condition>,
 }
 
 impl Rule {
@@ -87,15 +78,17 @@ impl Rule {
     ) -> Option<Rule> {
         let section = entry.matches;
         let host = HostPattern::parse(section.host.as_deref());
-        let host = cx.within("host", |cx| report(host, HOST, cx));
-        let path = cx.within("path", |cx| report(PathPattern::parse(&section.path), PATH, cx));
+        let host = cx.within("host", |cx| report(host, number::HOST_PATTERN, cx));
+        let path = cx.within("path", |cx| {
+            report(PathPattern::parse(&section.path), number::PATH_PATTERN, cx)
+        });
         let methods = cx.within("methods", |cx| read_methods(section, names, cx));
         let conditions = cx.within("headers", |cx| read_conditions(section, cx));
         Some(Rule { index, host: host?, path: path?, methods: methods?, conditions: conditions? })
     }
 
     /// Rank among routes with the same host and path; smaller wins.
-    fn rank(&self) -> (bool, usize) {
+    pub(super) fn rank(&self) -> (bool, usize) {
         (self.methods.is_any(), usize::MAX - self.conditions.len())
     }
 
@@ -108,7 +101,7 @@ impl Rule {
             })
     }
 
-    fn host_kind(&self) -> HostKind {
+    pub(super) fn host_kind(&self) -> HostKind {
         match self.host {
             HostPattern::Exact(_) => HostKind::Exact,
             HostPattern::Wildcard(_) => HostKind::Wildcard,
@@ -138,13 +131,13 @@ fn read_methods(
 ) -> Option<MethodSet> {
     let Some(tokens) = &section.methods else { return Some(MethodSet::ANY) };
     if tokens.is_empty() {
-        cx.error(METHOD, "no method is listed: the route can never match")
+        cx.error(number::METHOD, "no method is listed: the route can never match")
             .hint("leave `methods` out for every method");
         return None;
     }
     let mut set = Some(MethodSet::NONE);
     for (index, token) in tokens.iter().enumerate() {
-        let read = cx.within(index, |cx| report(names.read(token), METHOD, cx));
+        let read = cx.within(index, |cx| report(names.read(token), number::METHOD, cx));
         set = set.zip(read).map(|(set, more)| set.and(more));
     }
     set
@@ -153,16 +146,19 @@ fn read_methods(
 fn read_conditions(section: &MatchSection, cx: &mut Compile) -> Option<Vec<Condition>> {
     if section.headers.len() > CONDITIONS {
         let count = section.headers.len();
-        cx.error(HEADER, format!("{count} header conditions, bound {CONDITIONS}"));
+        cx.error(
+            number::HEADER_CONDITION,
+            format!("{count} header conditions, bound {CONDITIONS}"),
+        );
         return None;
     }
     let mut conditions: Option<Vec<Condition>> = Some(Vec::new());
     for (name, value) in &section.headers {
         let read = cx.within(name.clone(), |cx| {
-            let condition = report(read_condition(name, value), HEADER, cx)?;
+            let condition = report(read_condition(name, value), number::HEADER_CONDITION, cx)?;
             if condition.0.as_str().starts_with(GATEWAY_FIELDS) {
                 cx.warning(
-                    UNREACHABLE,
+                    number::UNREACHABLE,
                     format!(
                         "field `{name}` is stripped from every client, so the route never matches"
                     ),
@@ -174,7 +170,10 @@ fn read_conditions(section: &MatchSection, cx: &mut Compile) -> Option<Vec<Condi
             read.as_ref().is_none_or(|read| known.iter().all(|(name, _)| *name != read.0))
         };
         if !first(conditions.as_deref().unwrap_or_default()) {
-            cx.error(HEADER, format!("field `{name}` is named twice (names ignore case)"));
+            cx.error(
+                number::HEADER_CONDITION,
+                format!("field `{name}` is named twice (names ignore case)"),
+            );
         }
         conditions = conditions.zip(read).map(|(mut all, one)| {
             all.push(one);
@@ -213,7 +212,10 @@ fn report_rivals(rules: &[Rule], routes: &[RouteEntry<'_>], cx: &mut Compile) {
         group.push(rule);
         if group.len() == RIVALS + 1 {
             within_match(rule.index, cx, |cx| {
-                cx.error(CROWDED, format!("more than {RIVALS} routes with this host and path"));
+                cx.error(
+                    number::ROUTES_CROWDED,
+                    format!("more than {RIVALS} routes with this host and path"),
+                );
             });
         }
     }
@@ -228,9 +230,12 @@ fn report_conflict(rule: &Rule, group: &[&Rule], routes: &[RouteEntry<'_>], cx: 
     let Some(rival) = group.iter().find(|rival| rule.conflicts(rival)) else { return };
     within_match(rule.index, cx, |cx| {
         let (own, other) = (routes[rule.index].id, routes[rival.index].id);
-        cx.error(CONFLICT, format!("routes `{own}` and `{other}` match the same requests"))
-            .hint("give one of them another path, other methods or one more header condition")
-            .related(place(rival.index));
+        cx.error(
+            number::ROUTE_CONFLICT,
+            format!("routes `{own}` and `{other}` match the same requests"),
+        )
+        .hint("give one of them another path, other methods or one more header condition")
+        .related(place(rival.index));
     });
 }
 
@@ -256,7 +261,7 @@ fn report_unreachable(group: &[&Rule], routes: &[RouteEntry<'_>], cx: &mut Compi
             let own = routes[rule.index].id;
             let others = others.join(", ");
             cx.warning(
-                UNREACHABLE,
+                number::UNREACHABLE,
                 format!("route `{own}` is never reached: {others} take every method"),
             )
             .related(place(rivals[0].index));
@@ -266,158 +271,4 @@ fn report_unreachable(group: &[&Rule], routes: &[RouteEntry<'_>], cx: &mut Compi
 
 fn place(index: usize) -> Vec<Step> {
     vec!["routes".into(), index.into(), "match".into()]
-}
-
-/// Two prefixes with one key (about 1 in 10^9 for 100,000 prefixes) get another seed.
-fn build(mut rules: Vec<Rule>) -> Table {
-    rules.sort_by_key(|rule| (rule.path.prefix, rule.rank(), rule.index));
-    (0..)
-        .find_map(|seed| Builder::new(&rules, Keys::new(seed)))
-        .map(Builder::freeze)
-        .unwrap_or_default()
-}
-
-struct Builder<'r> {
-    rules: &'r [Rule],
-    keys: Keys,
-    prefixes: HashMap<u64, Prefix<'r>>,
-}
-
-/// One prefix of some pattern, while the table is built.
-struct Prefix<'r> {
-    host: &'r HostPattern,
-    path: &'r str,
-    literals: bool,
-    param: bool,
-    /// Indexes into the sorted rules.
-    exact: Vec<usize>,
-    wide: Vec<usize>,
-}
-
-impl<'r> Builder<'r> {
-    fn new(rules: &'r [Rule], keys: Keys) -> Option<Builder<'r>> {
-        let mut builder = Builder { rules, keys, prefixes: HashMap::new() };
-        (0..rules.len()).all(|index| builder.add(index).is_some()).then_some(builder)
-    }
-
-    /// `None`: two prefixes have the same key.
-    fn add(&mut self, index: usize) -> Option<()> {
-        let rule = &self.rules[index];
-        let text = rule.path.text.as_str();
-        let mut key = self.keys.host(rule.host_kind(), rule.host.text());
-        self.prefix(key, rule, 0)?;
-        let mut at = 0;
-        for segment in text.split('/').skip(1) {
-            at += 1 + segment.len();
-            let parent = self.prefixes.get_mut(&key)?;
-            key = if segment.as_bytes() == [PARAM] {
-                parent.param = true;
-                self.keys.param(key)
-            } else {
-                parent.literals = true;
-                self.keys.literal(key, segment.as_bytes())
-            };
-            self.prefix(key, rule, at)?;
-        }
-        let last = self.prefixes.get_mut(&key)?;
-        if rule.path.prefix {
-            last.wide.push(index)
-        } else {
-            last.exact.push(index)
-        }
-        Some(())
-    }
-
-    fn prefix(&mut self, key: u64, rule: &'r Rule, bytes: usize) -> Option<()> {
-        let path = &rule.path.text[..bytes];
-        match self.prefixes.entry(key) {
-            Entry::Occupied(known) => {
-                (known.get().host == &rule.host && known.get().path == path).then_some(())
-            }
-            Entry::Vacant(free) => {
-                free.insert(Prefix {
-                    host: &rule.host,
-                    path,
-                    literals: false,
-                    param: false,
-                    exact: Vec::new(),
-                    wide: Vec::new(),
-                });
-                Some(())
-            }
-        }
-    }
-
-    #[allow(clippy::cast_possible_truncation)] // counts of a configuration of at most 32 MiB
-    fn freeze(self) -> Table {
-        let slots = self.prefixes.len() + self.prefixes.len() / 2 + 1;
-        let mut table = Table { keys: self.keys, ..Table::default() };
-        table.slots = vec![Slot::default(); slots];
-        let mut interned = Interned::default();
-        // In order of text, so that tables of one configuration are alike and neighbours lie together.
-        let mut prefixes: Vec<_> = self.prefixes.into_iter().collect();
-        prefixes.sort_unstable_by_key(|(_, prefix)| (prefix.host.text(), prefix.path));
-        for (key, prefix) in prefixes {
-            let first = table.leaves.len() as u32;
-            for index in prefix.exact.iter().chain(&prefix.wide) {
-                push_leaf(&mut table, &self.rules[*index], &mut interned);
-            }
-            let shape =
-                Shape::new(prefix.literals, prefix.param, prefix.exact.len(), prefix.wide.len());
-            place_slot(&mut table.slots, Slot { key, first, shape });
-        }
-        table.names = interned.lists;
-        table.leaves.shrink_to_fit();
-        table.conditions.shrink_to_fit();
-        table.texts.shrink_to_fit();
-        table
-    }
-}
-
-fn place_slot(slots: &mut [Slot], slot: Slot) {
-    let mut index = Table::home(slot.key, slots.len());
-    while slots[index].key != 0 {
-        index = (index + 1) % slots.len();
-    }
-    slots[index] = slot;
-}
-
-#[allow(clippy::cast_possible_truncation)] // hosts 253 bytes, paths 8 KiB, texts and counts below 4 GiB
-fn push_leaf(table: &mut Table, rule: &Rule, interned: &mut Interned) {
-    let leaf = Leaf {
-        route: rule.index as u32,
-        methods: rule.methods,
-        conditions: table.conditions.len() as u32,
-        condition_count: rule.conditions.len() as u16,
-        text: table.texts.len() as u32,
-        path_bytes: rule.path.text.len() as u16,
-        host_bytes: rule.host.text().len() as u8,
-        host: rule.host_kind(),
-        prefix: rule.path.prefix,
-        names: interned.list(&rule.path.params),
-    };
-    table.leaves.push(leaf);
-    table.conditions.extend(rule.conditions.iter().cloned());
-    table.texts.push_str(rule.host.text());
-    table.texts.push_str(&rule.path.text);
-}
-
-/// Parameter names, each list once.
-#[derive(Default)]
-struct Interned {
-    known: HashMap<Vec<String>, u32>,
-    lists: Vec<Names>,
-}
-
-impl Interned {
-    #[allow(clippy::cast_possible_truncation)] // fewer lists than routes
-    fn list(&mut self, names: &[String]) -> u32 {
-        if let Some(index) = self.known.get(names) {
-            return *index;
-        }
-        let index = self.lists.len() as u32;
-        self.lists.push(names.iter().map(|name| Arc::from(name.as_str())).collect());
-        self.known.insert(names.to_vec(), index);
-        index
-    }
 }

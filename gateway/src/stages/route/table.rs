@@ -1,9 +1,10 @@
-//! Routes as one flat table: lookup cost follows the path, not the number of routes.
+//! Routes as one flat tree: lookup cost follows the path, not the number of routes.
 //!
-//! Every prefix of a pattern (host, then segment by segment) is one slot of an open-addressing table, keyed by a
-//! hash chained over its parts. A lookup walks from the host along the path's segments: a step costs one hash
-//! and, as a rule, one cache line. At the end of a walk the pattern's text is compared with the request: the
-//! hashes only propose, the text decides, so a collision costs time and never a wrong match.
+//! Every prefix of a pattern (host, then segment by segment) is one node, known by a hash chained over its parts. The
+//! children of a node lie together, as a hash table of their own, and a subtree lies behind its root: among 50,000
+//! routes what a lookup costs is cache misses, and a resource with all its paths fills a few neighbouring lines. At
+//! the end of a walk the pattern's text is compared with the request: the hashes only propose, the text decides,
+//! so a collision costs time and never a wrong match.
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::{ControlFlow, Range};
@@ -28,19 +29,14 @@ pub(super) struct Leaf {
     pub(super) methods: MethodSet,
     /// First header condition in [`Table::conditions`].
     pub(super) conditions: u32,
-    pub(super) condition_count: u16,
-    /// Start of host text and path text in [`Table::texts`].
-    pub(super) text: u32,
-    pub(super) path_bytes: u16,
-    pub(super) host_bytes: u8,
-    pub(super) host: HostKind,
-    pub(super) prefix: bool,
+    pub(super) condition_count: u32,
     /// Index in [`Table::names`].
     pub(super) names: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum HostKind {
+    #[default]
     Exact,
     Wildcard,
     Any,
@@ -55,8 +51,9 @@ pub(super) type Names = Arc<[Arc<str>]>;
 /// The table. Immutable.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    pub(super) slots: Vec<Slot>,
-    /// Leaves of one slot lie together, in order of rank: those that end here, then those with `/*`.
+    pub(super) nodes: Vec<Node>,
+    pub(super) hosts: Block,
+    /// Leaves of one node lie together, in order of rank: those that end here, then those with `/*`.
     pub(super) leaves: Vec<Leaf>,
     pub(super) conditions: Vec<Condition>,
     pub(super) texts: String,
@@ -64,47 +61,57 @@ pub(super) struct Table {
     pub(super) keys: Keys,
 }
 
-/// One prefix of some pattern. 16 bytes: four to a cache line.
+/// One prefix of some pattern. 32 bytes: two to a cache line.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Slot {
-    /// 0: empty.
+pub(super) struct Node {
+    /// 0: a free place of its block.
     pub(super) key: u64,
-    pub(super) first: u32,
-    pub(super) shape: Shape,
+    pub(super) children: Block,
+    pub(super) first_leaf: u32,
+    /// Start of host text and path text in [`Table::texts`].
+    pub(super) text: u32,
+    pub(super) path_bytes: u16,
+    /// Routes that end here.
+    pub(super) exact: u16,
+    /// Routes that end here with `/*`.
+    pub(super) prefix: u16,
+    pub(super) host_bytes: u8,
+    pub(super) host: HostKind,
 }
 
-/// What hangs below a slot, packed: bit 31 literal children, bit 30 a parameter, then twice 15 bits: leaves that
-/// end here, leaves with `/*`.
+/// Places in [`Table::nodes`]: an open-addressing hash table of one node's children.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Shape(u32);
+pub(super) struct Block {
+    first: u32,
+    /// Bit 31: one of the children is a parameter. The rest: how many places.
+    places: u32,
+}
 
-impl Shape {
-    /// Largest count that fits; the plan's bound lies far below.
-    const LEAVES: usize = (1 << 15) - 1;
-    const LITERALS: u32 = 1 << 31;
-    const PARAM: u32 = 1 << 30;
+impl Block {
+    const PARAM: u32 = 1 << 31;
 
-    #[allow(clippy::cast_possible_truncation)] // cut to 15 bits, which the plan has checked
-    pub(super) fn new(literals: bool, param: bool, exact: usize, prefix: usize) -> Shape {
-        let counts = exact.min(Shape::LEAVES) | prefix.min(Shape::LEAVES) << 15;
-        let flag = |set, bit| if set { bit } else { 0 };
-        Shape(counts as u32 | flag(literals, Shape::LITERALS) | flag(param, Shape::PARAM))
+    /// Room for so many children: few are simply gone through, among many a third stays free so that probes end soon.
+    #[allow(clippy::cast_possible_truncation)] // counts of a configuration of at most 32 MiB
+    pub(super) fn new(first: usize, children: usize, param: bool) -> Block {
+        let places = if children <= 4 { children } else { children + children / 2 };
+        Block { first: first as u32, places: places as u32 | if param { Block::PARAM } else { 0 } }
     }
 
-    fn literals(self) -> bool {
-        self.0 & Shape::LITERALS != 0
+    pub(super) fn places(self) -> usize {
+        (self.places & !Block::PARAM) as usize
     }
 
-    fn param(self) -> bool {
-        self.0 & Shape::PARAM != 0
+    fn has_param(self) -> bool {
+        self.places & Block::PARAM != 0
     }
 
-    fn exact(self) -> usize {
-        self.0 as usize & Shape::LEAVES
-    }
-
-    fn prefix(self) -> usize {
-        (self.0 >> 15) as usize & Shape::LEAVES
+    /// The places to probe for a key, in order.
+    #[allow(clippy::cast_possible_truncation)] // the high half of a product by `places` is below `places`
+    pub(super) fn probe(self, key: u64) -> impl Iterator<Item = usize> {
+        let places = self.places();
+        let home = ((u128::from(key) * places as u128) >> 64) as usize;
+        let first = self.first as usize;
+        (home..places).chain(0..home).map(move |place| first + place)
     }
 }
 
@@ -147,14 +154,14 @@ impl Table {
     /// Shows every route whose host and path fit, most specific first, until `visit` breaks.
     pub(super) fn walk<'t, V>(&'t self, host: &str, path: &str, visit: &mut V) -> ControlFlow<()>
     where
-        V: FnMut(&'t Leaf, Spans) -> ControlFlow<()>,
+        V: FnMut(&'t Leaf, &Spans) -> ControlFlow<()>,
     {
         let Some(relative) = path.strip_prefix('/') else { return ControlFlow::Continue(()) };
         let base = host.split_once('.').map_or("", |(_, base)| base);
         let roots = [(HostKind::Exact, host), (HostKind::Wildcard, base), (HostKind::Any, "")];
         for (kind, text) in roots {
             let mut walk = Walk { table: self, kind, host: text, path, visit };
-            if let Some(root) = self.slot(self.keys.host(kind, text)) {
+            if let Some(root) = self.node(self.hosts, self.keys.host(kind, text)) {
                 walk.step(root, Some(relative.as_bytes()), 0)?;
             }
         }
@@ -163,44 +170,46 @@ impl Table {
 
     pub(super) fn conditions(&self, leaf: &Leaf) -> &[Condition] {
         let first = leaf.conditions as usize;
-        &self.conditions[first..first + usize::from(leaf.condition_count)]
+        &self.conditions[first..first + leaf.condition_count as usize]
     }
 
     pub(super) fn names(&self, leaf: &Leaf) -> &Names {
         &self.names[leaf.names as usize]
     }
 
-    pub(super) fn host_text(&self, leaf: &Leaf) -> &str {
-        let first = leaf.text as usize;
-        &self.texts[first..first + usize::from(leaf.host_bytes)]
+    pub(super) fn host_text(&self, node: &Node) -> &str {
+        let first = node.text as usize;
+        &self.texts[first..first + usize::from(node.host_bytes)]
     }
 
-    /// Where the parameters lie, when the path fits the leaf's pattern.
-    pub(super) fn fit(&self, leaf: &Leaf, path: &str) -> Option<Spans> {
-        let first = leaf.text as usize + usize::from(leaf.host_bytes);
-        let pattern = &self.texts.as_bytes()[first..first + usize::from(leaf.path_bytes)];
-        fit(pattern, path.as_bytes(), leaf.prefix)
+    pub(super) fn exact_leaves(&self, node: &Node) -> &[Leaf] {
+        let first = node.first_leaf as usize;
+        &self.leaves[first..first + usize::from(node.exact)]
     }
 
-    /// Where a key's slot would be at first.
-    #[allow(clippy::cast_possible_truncation)] // the high half of a product by `len` is below `len`
-    pub(super) fn home(key: u64, slots: usize) -> usize {
-        ((u128::from(key) * slots as u128) >> 64) as usize
+    pub(super) fn prefix_leaves(&self, node: &Node) -> &[Leaf] {
+        let first = node.first_leaf as usize + usize::from(node.exact);
+        &self.leaves[first..first + usize::from(node.prefix)]
     }
 
-    /// A third of the slots is empty, so a probe ends soon.
-    fn slot(&self, key: u64) -> Option<&Slot> {
-        let mut index = Table::home(key, self.slots.len());
-        loop {
-            let slot = self.slots.get(index)?;
-            if slot.key == key {
-                return Some(slot);
+    /// Where the parameters lie, when the path fits the node's pattern, or begins with it.
+    pub(super) fn fit(&self, node: &Node, path: &str, prefix: bool) -> Option<Spans> {
+        let first = node.text as usize + usize::from(node.host_bytes);
+        let pattern = &self.texts.as_bytes()[first..first + usize::from(node.path_bytes)];
+        fit(pattern, path.as_bytes(), prefix)
+    }
+
+    fn node(&self, block: Block, key: u64) -> Option<&Node> {
+        for place in block.probe(key) {
+            let node = &self.nodes[place];
+            if node.key == key {
+                return Some(node);
             }
-            if slot.key == 0 {
-                return None;
+            if node.key == 0 {
+                break;
             }
-            index = if index + 1 == self.slots.len() { 0 } else { index + 1 };
         }
+        None
     }
 }
 
@@ -212,44 +221,39 @@ struct Walk<'w, 't, V> {
     visit: &'w mut V,
 }
 
-impl<'t, V: FnMut(&'t Leaf, Spans) -> ControlFlow<()>> Walk<'_, 't, V> {
+impl<'t, V: FnMut(&'t Leaf, &Spans) -> ControlFlow<()>> Walk<'_, 't, V> {
     /// `rest` is what follows the `/` after this prefix; `None` when the path ends here. A dead end returns
     /// `Continue`, and the caller tries its next, less specific branch. No deeper than `PATH_SEGMENTS`: no
     /// pattern is.
-    fn step(&mut self, slot: &Slot, rest: Option<&[u8]>, depth: usize) -> ControlFlow<()> {
+    fn step(&mut self, node: &'t Node, rest: Option<&[u8]>, depth: usize) -> ControlFlow<()> {
         let Some(rest) = rest else {
-            self.leaves(slot, 0, slot.shape.exact())?;
-            return self.leaves(slot, slot.shape.exact(), slot.shape.prefix());
+            self.show(node, self.table.exact_leaves(node), false)?;
+            return self.show(node, self.table.prefix_leaves(node), true);
         };
-        if depth < bounds::PATH_SEGMENTS && (slot.shape.literals() || slot.shape.param()) {
+        if depth < bounds::PATH_SEGMENTS && node.children.places() > 0 {
             let (segment, rest) = split_segment(rest);
             let keys = &self.table.keys;
-            if slot.shape.literals()
-                && let Some(child) = self.table.slot(keys.literal(slot.key, segment))
-            {
+            if let Some(child) = self.table.node(node.children, keys.literal(node.key, segment)) {
                 self.step(child, rest, depth + 1)?;
             }
-            if slot.shape.param()
+            if node.children.has_param()
                 && !segment.is_empty()
-                && let Some(child) = self.table.slot(keys.param(slot.key))
+                && let Some(child) = self.table.node(node.children, keys.param(node.key))
             {
                 self.step(child, rest, depth + 1)?;
             }
         }
-        self.leaves(slot, slot.shape.exact(), slot.shape.prefix())
+        self.show(node, self.table.prefix_leaves(node), true)
     }
 
-    fn leaves(&mut self, slot: &Slot, skip: usize, count: usize) -> ControlFlow<()> {
-        let first = slot.first as usize + skip;
-        for leaf in &self.table.leaves[first..first + count] {
-            if leaf.host == self.kind
-                && self.table.host_text(leaf) == self.host
-                && let Some(spans) = self.table.fit(leaf, self.path)
-            {
-                (self.visit)(leaf, spans)?;
-            }
+    fn show(&mut self, node: &Node, leaves: &'t [Leaf], prefix: bool) -> ControlFlow<()> {
+        if leaves.is_empty() || node.host != self.kind || self.table.host_text(node) != self.host {
+            return ControlFlow::Continue(());
         }
-        ControlFlow::Continue(())
+        let Some(spans) = self.table.fit(node, self.path, prefix) else {
+            return ControlFlow::Continue(());
+        };
+        leaves.iter().try_for_each(|leaf| (self.visit)(leaf, &spans))
     }
 }
 

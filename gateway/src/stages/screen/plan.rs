@@ -4,11 +4,8 @@ use ipnet::IpNet;
 
 use super::blocks::Blocks;
 use super::section::ScreenSection;
-use crate::base::compile::Compile;
+use crate::base::compile::{Compile, number};
 use crate::base::decision::Mode;
-
-pub(super) const SHADOWED: u16 = 221;
-pub(super) const HOST_BITS: u16 = 222;
 
 /// One pair of lists: of the whole gateway, or of one route.
 #[derive(Debug, Default)]
@@ -40,7 +37,7 @@ fn warn_host_bits(blocks: &[IpNet], cx: &mut Compile) {
     for (index, block) in blocks.iter().enumerate().filter(|(_, block)| block.trunc() != **block) {
         cx.within(index, |cx| {
             cx.warning(
-                HOST_BITS,
+                number::HOST_BITS,
                 format!("block {block} has host bits set, read as {}", block.trunc()),
             );
         });
@@ -51,7 +48,10 @@ fn warn_shadowed(allow: &[IpNet], deny: &Blocks, cx: &mut Compile) {
     for (index, block) in allow.iter().enumerate().filter(|(_, block)| deny.contains_block(**block))
     {
         cx.within(index, |cx| {
-            cx.warning(SHADOWED, format!("block {block} never passes: `deny` holds all of it"));
+            cx.warning(
+                number::SHADOWED_BLOCK,
+                format!("block {block} never passes: `deny` holds all of it"),
+            );
         });
     }
 }

@@ -4,12 +4,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::blocks::Blocks;
-use super::plan::{HOST_BITS, SHADOWED};
 use super::section::ScreenSection;
 use super::{ScreenPlan, decide};
 use crate::base::clock::Now;
 use crate::base::code::Code;
-use crate::base::compile::{Compile, Problem, Severity};
+use crate::base::compile::{Compile, Problem, Severity, number};
 use crate::base::decision::Mode;
 use crate::state::standing::Standing;
 
@@ -84,7 +83,7 @@ fn blocks_that_can_be_misread_are_warnings() {
     let seen: Vec<_> =
         found.iter().map(|problem| (problem.number, problem.place.clone())).collect();
     let place = |index: usize| vec!["screen".into(), "allow".into(), index.into()];
-    assert_eq!(seen, [(HOST_BITS, place(1)), (SHADOWED, place(0))]);
+    assert_eq!(seen, [(number::HOST_BITS, place(1)), (number::SHADOWED_BLOCK, place(0))]);
     assert!(found.iter().all(|problem| problem.severity == Severity::Warning));
 }
 

@@ -7,18 +7,12 @@ use std::time::Duration;
 
 use super::section::{Balance, HealthSection, Protocol, ServiceSection};
 use super::tls::{UpstreamTls, fingerprint};
-use crate::base::compile::Compile;
+use crate::base::compile::{Compile, number};
 use crate::base::units::{Percent, Span};
 use crate::state::endpoints::Endpoints;
 use crate::state::endpoints::endpoint::Needed;
 use crate::state::endpoints::health::Check;
 use crate::state::endpoints::service::{Service, ServiceSpec, Target};
-
-pub(super) const ENDPOINT: u16 = 241;
-pub(super) const ATTEMPTS: u16 = 242;
-pub(super) const TIME: u16 = 243;
-pub(super) const TLS: u16 = 244;
-pub(super) const HEALTH: u16 = 245;
 
 /// Most endpoints of one service.
 const ENDPOINTS: usize = 1024;
@@ -92,16 +86,19 @@ impl ServicePlan {
 
 fn targets(written: &[String], cx: &mut Compile) -> Option<Vec<Target>> {
     if written.is_empty() || written.len() > ENDPOINTS {
-        cx.error(ENDPOINT, format!("{} endpoints, allowed 1 to {ENDPOINTS}", written.len()));
+        cx.error(
+            number::ENDPOINT,
+            format!("{} endpoints, allowed 1 to {ENDPOINTS}", written.len()),
+        );
         return None;
     }
     let mut seen = HashSet::new();
     let read = |(index, text): (usize, &String)| {
         cx.within(index, |cx| {
             let target: Target =
-                text.parse().map_err(|why: String| _ = cx.error(ENDPOINT, why)).ok()?;
+                text.parse().map_err(|why: String| _ = cx.error(number::ENDPOINT, why)).ok()?;
             if !seen.insert(target.clone()) {
-                cx.error(ENDPOINT, format!("endpoint `{text}` is listed twice"));
+                cx.error(number::ENDPOINT, format!("endpoint `{text}` is listed twice"));
                 return None;
             }
             Some(target)
@@ -147,7 +144,10 @@ fn health_target(path: &str, cx: &mut Compile) -> Option<String> {
         && !path.contains('#')
         && path.parse::<http::uri::PathAndQuery>().is_ok();
     if !valid {
-        cx.error(HEALTH, format!("path `{path}` is not an absolute path, for example /healthz"));
+        cx.error(
+            number::HEALTH,
+            format!("path `{path}` is not an absolute path, for example /healthz"),
+        );
     }
     valid.then(|| path.to_owned())
 }
@@ -158,7 +158,10 @@ fn needed(health: &HealthSection, cx: &mut Compile) -> Option<Needed> {
         if !valid {
             let (least, most) = (RESULTS.start(), RESULTS.end());
             cx.within(key, |cx| {
-                cx.error(HEALTH, format!("{count} results in a row, allowed {least} to {most}"));
+                cx.error(
+                    number::HEALTH,
+                    format!("{count} results in a row, allowed {least} to {most}"),
+                );
             });
         }
         valid.then_some(count)
@@ -181,7 +184,7 @@ fn time(key: &'static str, span: Span, least: Duration, cx: &mut Compile) -> Opt
     if !valid {
         let (least, most) = (Span(least), Span(WAIT_MAX));
         cx.within(key, |cx| {
-            cx.error(TIME, format!("{key} of {span}, allowed {least} to {most}"));
+            cx.error(number::TIME, format!("{key} of {span}, allowed {least} to {most}"));
         });
     }
     valid.then_some(span.0)
@@ -193,7 +196,7 @@ fn attempts(section: &ServiceSection, cx: &mut Compile) -> Option<u32> {
     if !valid {
         let (least, most) = (TRIES.start(), TRIES.end());
         cx.within("attempts", |cx| {
-            cx.error(ATTEMPTS, format!("{attempts} attempts, allowed {least} to {most}"));
+            cx.error(number::RANGE, format!("{attempts} attempts, allowed {least} to {most}"));
         });
     }
     valid.then_some(attempts)

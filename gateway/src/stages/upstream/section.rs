@@ -11,24 +11,31 @@ use crate::base::units::{Percent, Span};
 pub struct ServiceSection {
     /// `HOST:PORT`; host names are resolved again every 10 s.
     pub endpoints: Vec<String>,
+    /// Which endpoint the next request goes to.
     #[serde(default)]
     pub balance: Balance,
+    /// HTTP version spoken to the service.
     #[serde(default)]
     pub protocol: Protocol,
     /// TLS to the service. Absent: plain text.
     #[serde(default)]
     pub tls: Option<UpstreamTlsSection>,
+    /// Active checks. Absent: none.
     #[serde(default)]
     pub health: Option<HealthSection>,
+    /// Every wait has an end.
     #[serde(default)]
     pub timeouts: TimeoutsSection,
+    /// Whether requests are tried again on another endpoint.
     #[serde(default)]
     pub retries: RetriesSection,
 }
 
+/// How endpoints are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
+    /// Each endpoint in turn.
     #[default]
     RoundRobin,
     /// The endpoint with the fewest requests in flight, of two drawn at random.
@@ -46,6 +53,7 @@ pub enum Protocol {
     Http2,
 }
 
+/// TLS to a service. The chain and the name are always verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamTlsSection {
@@ -62,15 +70,19 @@ pub struct UpstreamTlsSection {
 pub struct HealthSection {
     /// Asked with GET; a status of 200 to 299 is healthy.
     pub path: String,
+    /// Time between two checks of an endpoint.
     #[serde(default = "default_interval")]
     pub interval: Span,
+    /// Time for one check.
     #[serde(default = "default_health_timeout")]
     pub timeout: Span,
     /// Failures in a row before an endpoint is taken out.
     #[serde(default = "default_failures")]
+    #[schemars(range(min = 1, max = 100))]
     pub unhealthy_after: u32,
     /// Successes in a row before it is taken back.
     #[serde(default = "default_successes")]
+    #[schemars(range(min = 1, max = 100))]
     pub healthy_after: u32,
 }
 
@@ -91,6 +103,7 @@ pub struct TimeoutsSection {
 #[serde(deny_unknown_fields, default)]
 pub struct RetriesSection {
     /// Tries in all, 1 to 5; 1: no retry.
+    #[schemars(range(min = 1, max = 5))]
     pub attempts: u32,
     /// Retries as a share of the service's requests, so that an outage is not multiplied.
     pub budget: Percent,

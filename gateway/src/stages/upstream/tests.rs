@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use http::{Method, header};
 
-use super::plan::{ATTEMPTS, ENDPOINT, HEALTH, TIME, TLS};
 use super::section::ServiceSection;
 use super::{Peer, ServicePlan, Tried, is_idempotent};
 use crate::base::clock::Now;
 use crate::base::code::Code;
+use crate::base::compile::number::{ENDPOINT, HEALTH, RANGE, SERVICE_TLS, TIME};
 use crate::base::compile::{Compile, Problem, Step};
 use crate::state::endpoints::Endpoints;
 use crate::state::endpoints::endpoint::Needed;
@@ -227,8 +227,8 @@ fn every_bad_value_is_named() {
         ("endpoints", &many, ENDPOINT, "endpoints", "allowed 1 to 1024"),
         ("endpoints", r#"["a:80", "b"]"#, ENDPOINT, "endpoints.1", "no port"),
         ("endpoints", r#"["a:80", "A:80"]"#, ENDPOINT, "endpoints.1", "twice"),
-        ("retries", r#"{"attempts": 0}"#, ATTEMPTS, "retries.attempts", "1 to 5"),
-        ("retries", r#"{"attempts": 6}"#, ATTEMPTS, "retries.attempts", "1 to 5"),
+        ("retries", r#"{"attempts": 0}"#, RANGE, "retries.attempts", "1 to 5"),
+        ("retries", r#"{"attempts": 6}"#, RANGE, "retries.attempts", "1 to 5"),
         ("timeouts", r#"{"connect": "0s"}"#, TIME, "timeouts.connect", "1ms"),
         ("timeouts", r#"{"response": "2h"}"#, TIME, "timeouts.response", "1h"),
         ("timeouts", r#"{"idle": "0ms"}"#, TIME, "timeouts.idle", "1ms"),
@@ -250,7 +250,7 @@ fn every_bad_value_is_named() {
             "health.healthy_after",
             "to 100",
         ),
-        ("tls", no_name, TLS, "tls.server_name", "neither"),
+        ("tls", no_name, SERVICE_TLS, "tls.server_name", "neither"),
     ];
     for (key, value, number, at, part) in cases {
         let mut json = serde_json::json!({ "endpoints": ["10.0.0.1:80"] });
@@ -342,7 +342,7 @@ fn a_bad_ca_file_is_named() {
         let (plan, found) =
             compile(&endpoints, with_tls("orders.internal", path.to_str().unwrap()));
         assert!(plan.is_none());
-        assert_eq!((found[0].number, place(&found[0]).as_str()), (TLS, "tls.ca"));
+        assert_eq!((found[0].number, place(&found[0]).as_str()), (SERVICE_TLS, "tls.ca"));
         assert!(found[0].message.contains(part), "{}", found[0].message);
     }
 }

@@ -7,9 +7,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::plan::TLS;
 use super::section::{Protocol, UpstreamTlsSection};
-use crate::base::compile::Compile;
+use crate::base::compile::{Compile, number};
 use crate::state::endpoints::health::CheckTls;
 
 /// TLS to a service. The chain and the name are always verified.
@@ -36,14 +35,17 @@ impl UpstreamTls {
             let name = section.server_name.as_str();
             let read = ServerName::try_from(name.to_owned());
             let wrong = |_| format!("server name `{name}` is neither a host name nor an address");
-            read.map_err(wrong).map_err(|why| _ = cx.error(TLS, why)).ok()
+            read.map_err(wrong).map_err(|why| _ = cx.error(number::SERVICE_TLS, why)).ok()
         });
         let authorities = cx.within("ca", |cx| {
-            authorities(section.ca.as_deref()).map_err(|why| _ = cx.error(TLS, why)).ok()
+            authorities(section.ca.as_deref())
+                .map_err(|why| _ = cx.error(number::SERVICE_TLS, why))
+                .ok()
         });
         let (server_name, (ca, roots)) = name.zip(authorities)?;
         let generation = generation(&section.server_name, ca.as_deref());
-        let client = client(roots, protocol).map_err(|why| _ = cx.error(TLS, why)).ok()?;
+        let client =
+            client(roots, protocol).map_err(|why| _ = cx.error(number::SERVICE_TLS, why)).ok()?;
         let check = CheckTls { server_name, client, generation: mixed(generation, protocol) };
         Some(UpstreamTls { server_name: section.server_name.clone(), ca, generation, check })
     }

@@ -20,6 +20,8 @@ pub struct Inspection {
     plan: Arc<Plan>,
     transaction: Transaction,
     inspected: Inspected,
+    /// The body is larger than what is inspected.
+    cut: bool,
     /// A verdict that objects ends the evaluation: later phases would only repeat it.
     ended: bool,
 }
@@ -46,6 +48,7 @@ impl Inspection {
             plan: plan.clone(),
             transaction,
             inspected: Inspected::Whole,
+            cut: false,
             ended: false,
         };
         let decision =
@@ -58,7 +61,8 @@ impl Inspection {
         let wanted = !self.ended && self.plan.inspect > 0 && self.transaction.wants_body();
         wanted.then_some(Appetite {
             bytes: self.plan.inspect,
-            reject: self.plan.reject,
+            // What is only watched is never refused: the beginning of a larger body is inspected.
+            reject: self.plan.reject && self.plan.mode == Mode::Enforce,
             timeout: self.plan.timeout,
         })
     }
@@ -66,7 +70,8 @@ impl Inspection {
     /// The inspected part of the body. `complete`: there is no more.
     pub fn feed(&mut self, bytes: &[u8], complete: bool) {
         let kept = bytes.len().min(self.plan.inspect);
-        if self.transaction.body_chunk(&bytes[..kept]).is_err() || kept < bytes.len() || !complete {
+        self.cut |= kept < bytes.len() || !complete;
+        if self.transaction.body_chunk(&bytes[..kept]).is_err() || self.cut {
             self.inspected = Inspected::Partial;
         }
     }
@@ -77,7 +82,12 @@ impl Inspection {
             return Ok(());
         }
         let verdict = self.transaction.body();
-        self.judge(verdict)
+        self.judge(verdict)?;
+        // Whoever reads the body may have refused it already; what was not seen never passes as seen.
+        if self.plan.reject && self.cut {
+            return Err(too_large(self.plan.inspect));
+        }
+        Ok(())
     }
 
     /// What matched so far.

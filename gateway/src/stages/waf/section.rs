@@ -14,15 +14,20 @@ pub struct WafSection {
     pub rules: Vec<String>,
     /// Paranoia level that counts towards blocking, 1 to 4.
     #[serde(default = "default_paranoia")]
+    #[schemars(range(min = 1, max = 4))]
     pub paranoia: u8,
     /// Paranoia level that is evaluated and recorded, at least `paranoia`. Absent: the same.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 4))]
     pub detection_paranoia: Option<u8>,
     /// Score at which a request is refused. Absent: as the rules say (5 for the built-in set and CRS).
     #[serde(default)]
+    #[schemars(range(min = 1))]
     pub threshold: Option<u32>,
+    /// What a match counts.
     #[serde(default)]
     pub mode: Mode,
+    /// How much of a body the rules see.
     #[serde(default)]
     pub body: BodySection,
 }
@@ -49,6 +54,7 @@ impl Default for BodySection {
     }
 }
 
+/// What happens with a body that is larger than what is inspected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OverBound {
@@ -67,14 +73,21 @@ pub enum WafUse {
     Changed(WafChange),
 }
 
+/// What a route changes of a profile.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WafChange {
     /// Absent: the profile of `defaults`.
     pub profile: Option<String>,
+    /// What a match counts here. Absent: as the profile says.
     pub mode: Option<Mode>,
+    /// Paranoia level that counts towards blocking here. Absent: the one of the profile.
+    #[schemars(range(min = 1, max = 4))]
     pub paranoia: Option<u8>,
+    /// Score at which a request is refused here. Absent: the one of the profile.
+    #[schemars(range(min = 1))]
     pub threshold: Option<u32>,
+    /// Rules that do not hold here, each with its reason.
     pub except: Vec<ExceptSection>,
 }
 

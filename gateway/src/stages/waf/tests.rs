@@ -81,12 +81,15 @@ fn inspect(
 
 const ATTACK: &str = "id=1%27%20OR%20%271%27=%271%27%20--%20";
 
+/// Name, query, fields, body.
+type AttackCase<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn attacks_are_found_wherever_they_hide() {
     let plan = plan("std".into());
     let json = ("content-type", "application/json");
     let form = ("content-type", "application/x-www-form-urlencoded");
-    let cases: &[(&str, &str, &[(&str, &str)], &str)] = &[
+    let cases: &[AttackCase<'_>] = &[
         ("query", ATTACK, &[], ""),
         ("form", "", &[form], ATTACK),
         ("json", "", &[json], r#"{"a":[{"b":"1' OR '1'='1' -- "}]}"#),

@@ -122,6 +122,14 @@ impl KeySets {
         self.shared.changed.notify_one();
     }
 
+    /// Waits until each live set was loaded, or has failed once, for `wait` at most; whether all have keys.
+    pub async fn loaded(&self, wait: Duration) -> bool {
+        let sets = self.live();
+        let tried = futures_util::future::join_all(sets.iter().map(|set| set.tried()));
+        let _ = tokio::time::timeout(wait, tried).await;
+        sets.iter().all(|set| set.keys.load().is_some())
+    }
+
     /// Health of every live set, by name.
     pub fn status(&self, now: Now) -> Vec<KeySetStatus> {
         let mut all: Vec<_> = self.live().iter().map(|set| set.status(now)).collect();
@@ -145,6 +153,13 @@ impl KeySet {
             flight: Mutex::default(),
             done: watch::Sender::new(0),
             shared,
+        }
+    }
+
+    async fn tried(&self) {
+        if self.keys.load().is_none() {
+            // The sender is ours: it cannot be gone.
+            let _ = self.done.subscribe().wait_for(|loads| *loads > 0).await;
         }
     }
 

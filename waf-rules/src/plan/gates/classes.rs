@@ -1,6 +1,6 @@
 //! Byte classes of which every match of a pattern holds a byte: the rarest few.
 
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, ClassBytes, Hir, HirKind};
 
 use crate::bytes::ByteSet;
 
@@ -30,8 +30,16 @@ fn of(hir: &Hir) -> Vec<ByteSet> {
     }
 }
 
+/// Even without Unicode the parser keeps classes of ASCII alone as classes of characters.
+pub(super) fn bytes_of(class: &Class) -> Option<ClassBytes> {
+    match class {
+        Class::Bytes(class) => Some(class.clone()),
+        Class::Unicode(class) => class.to_byte_class(),
+    }
+}
+
 fn of_class(class: &Class) -> Vec<ByteSet> {
-    let Class::Bytes(class) = class else { return Vec::new() };
+    let Some(class) = bytes_of(class) else { return Vec::new() };
     let set = class
         .iter()
         .fold(ByteSet::EMPTY, |set, range| set.union(ByteSet::range(range.start(), range.end())));

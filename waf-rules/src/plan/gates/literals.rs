@@ -48,7 +48,7 @@ impl Facts {
     }
 
     fn of_class(class: &Class) -> Self {
-        let Class::Bytes(class) = class else { return Self::default() };
+        let Some(class) = super::classes::bytes_of(class) else { return Self::default() };
         let bytes = class.iter().flat_map(|range| range.start()..=range.end());
         let texts: Texts = bytes.map(|byte| vec![byte.to_ascii_lowercase()]).collect();
         if (1..=CLASS_MAX).contains(&texts.len()) { Self::exactly(texts) } else { Self::default() }

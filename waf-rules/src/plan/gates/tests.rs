@@ -1,1 +1,82 @@
-//! Cases.
+//! What is drawn from patterns, and that nothing which matches is ever held back.
+
+use super::{Gates, Needs};
+use crate::bytes::present;
+use crate::operator::Operator;
+use crate::tx::TxNames;
+
+fn compile(pattern: &str) -> Operator {
+    Operator::compile("rx", pattern, &mut TxNames::default(), &|_| Err("no files".into())).unwrap()
+}
+
+#[test]
+fn finds_required_texts() {
+    for (pattern, texts) in [
+        ("union\\s+select", vec!["select"]),
+        ("(?i)foo(?:bar|baz)", vec!["foobar", "foobaz"]),
+        ("a?bcd", vec!["abcd", "bcd"]),
+        ("(?:abc)+x", vec!["abc"]),
+        ("abc|d.*", vec!["abc", "d"]),
+        ("abc|.*", vec![]),
+        ("[a-z]+", vec![]),
+        ("(?:ab){3}", vec!["ababab"]),
+        ("^$", vec![]),
+    ] {
+        let needs = Needs::of(&compile(pattern));
+        let found: Vec<String> =
+            needs.literals.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect();
+        assert_eq!(found, texts, "{pattern}");
+    }
+}
+
+#[test]
+fn finds_required_classes_and_lengths() {
+    let needs = Needs::of(&compile("[0-9]+\\(.{2}\\)"));
+    assert_eq!(needs.min_len, 5);
+    assert!(needs.classes.iter().any(|class| class.contains(b'(') && class.len() == 1));
+    assert!(Needs::of(&compile("a*")).classes.is_empty());
+}
+
+/// Random strings over each pattern's own bytes, so that many match: a match must be a candidate.
+#[test]
+fn never_holds_back_a_match() {
+    let patterns = [
+        "(?i)union\\s+select",
+        "a?b{2,3}(?:cd|ef)+$",
+        "^(?:ab|cd|e)",
+        "x|yz*|[0-9]{2}",
+        "\\bor\\b",
+        "(?i)[sS]x?[tT]",
+        "(?:a|b)(?:c|d)(?:e|f)",
+        "[^a]b",
+        "(ab){0,2}c",
+        "(?:abc|)d",
+        ".a.",
+        "(?:foo|ba[rz]|qux?)-?",
+    ];
+    let operators: Vec<Operator> = patterns.iter().map(|pattern| compile(pattern)).collect();
+    let gates = Gates::new(&operators);
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut matches = 0;
+    for _ in 0..40_000 {
+        let mut value = Vec::new();
+        for _ in 0..8 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            value.push(b"abcdefSxtTuniosel- 01\nr"[(seed >> 33) as usize % 23]);
+        }
+        let mut row = vec![0; gates.words()];
+        gates.row(&value, &present(&value), &mut row);
+        for (at, operator) in operators.iter().enumerate() {
+            if operator.matches(&value, b"", None) {
+                matches += 1;
+                assert!(
+                    row[0] & (1 << at) != 0,
+                    "{} on {:?}",
+                    patterns[at],
+                    String::from_utf8_lossy(&value)
+                );
+            }
+        }
+    }
+    assert!(matches > 10_000, "{matches} matches prove little");
+}

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::rig::{NOW_S, Rig, map};
-use crate::base::compile::{Compile, Problem, Step};
+use crate::base::compile::{Compile, Problem, Step, number};
 use crate::stages::identity::section::IssuerSection;
 use crate::stages::identity::{Issuers, Plan, plan};
 use crate::state::keys::KeySets;
@@ -58,42 +58,66 @@ fn sections_that_are_taken() {
 #[test]
 fn each_problem_has_its_place() {
     let cases: Vec<(Value, u16, Vec<Step>)> = vec![
-        (json!({ "issuer": "", "jwks": "https://x.example/" }), 300, vec!["issuer".into()]),
         (
-            json!({ "issuer": "https://id.example.com " , "jwks": "https://x.example/" }),
-            300,
+            json!({ "issuer": "", "jwks": "https://x.example/" }),
+            number::ISSUER,
             vec!["issuer".into()],
         ),
-        (json!({ "audiences": [] }), 301, vec!["audiences".into()]),
-        (json!({ "audiences": ["a", ""] }), 301, vec!["audiences".into(), 1.into()]),
-        (json!({ "jwks": "keys.json" }), 302, vec!["jwks".into()]),
-        (json!({ "jwks": "file:" }), 302, vec!["jwks".into()]),
-        (json!({ "jwks": "ftp://id.example.com/" }), 302, vec!["jwks".into()]),
-        (json!({ "jwks": "http://id.example.com/" }), 302, vec!["jwks".into()]),
-        (json!({ "jwks": "https://user:secret@id.example.com/" }), 302, vec!["jwks".into()]),
-        (json!({ "jwks": "https://id.example.com/#a" }), 302, vec!["jwks".into()]),
-        (json!({ "jwks": "https://169.254.169.254/latest" }), 302, vec!["jwks".into()]),
-        (json!({ "jwks": "https://[::1]/" }), 302, vec!["jwks".into()]),
-        (json!({ "jwks": "https://[::ffff:10.0.0.1]/" }), 302, vec!["jwks".into()]),
-        (json!({ "jwks": "https://2130706433/" }), 302, vec!["jwks".into()]),
-        (json!({ "issuer": "corp" }), 302, vec!["jwks".into()]),
-        (json!({ "jwks": "file:/nowhere/keys.json" }), 303, vec!["jwks".into()]),
-        (json!({ "algorithms": [] }), 304, vec!["algorithms".into()]),
-        (json!({ "algorithms": ["ES256", "ES256"] }), 304, vec!["algorithms".into(), 1.into()]),
+        (
+            json!({ "issuer": "https://id.example.com " , "jwks": "https://x.example/" }),
+            number::ISSUER,
+            vec!["issuer".into()],
+        ),
+        (json!({ "audiences": [] }), number::AUDIENCES, vec!["audiences".into()]),
+        (json!({ "audiences": ["a", ""] }), number::AUDIENCES, vec!["audiences".into(), 1.into()]),
+        (json!({ "jwks": "keys.json" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
+        (json!({ "jwks": "file:" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
+        (json!({ "jwks": "ftp://id.example.com/" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
+        (json!({ "jwks": "http://id.example.com/" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
+        (
+            json!({ "jwks": "https://user:secret@id.example.com/" }),
+            number::JWKS_ADDRESS,
+            vec!["jwks".into()],
+        ),
+        (json!({ "jwks": "https://id.example.com/#a" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
+        (
+            json!({ "jwks": "https://169.254.169.254/latest" }),
+            number::JWKS_ADDRESS,
+            vec!["jwks".into()],
+        ),
+        (json!({ "jwks": "https://[::1]/" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
+        (
+            json!({ "jwks": "https://[::ffff:10.0.0.1]/" }),
+            number::JWKS_ADDRESS,
+            vec!["jwks".into()],
+        ),
+        (json!({ "jwks": "https://2130706433/" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
+        (json!({ "issuer": "corp" }), number::JWKS_ADDRESS, vec!["jwks".into()]),
+        (json!({ "jwks": "file:/nowhere/keys.json" }), number::JWKS_FILE, vec!["jwks".into()]),
+        (json!({ "algorithms": [] }), number::ALGORITHMS, vec!["algorithms".into()]),
+        (
+            json!({ "algorithms": ["ES256", "ES256"] }),
+            number::ALGORITHMS,
+            vec!["algorithms".into(), 1.into()],
+        ),
         (
             json!({ "mfa": { "any_acr": ["a b"] } }),
-            305,
+            number::MFA_VALUE,
             vec!["mfa".into(), "any_acr".into(), 0.into()],
         ),
         (
             json!({ "mfa": { "any_amr": ["a", "\""] } }),
-            305,
+            number::MFA_VALUE,
             vec!["mfa".into(), "any_amr".into(), 1.into()],
         ),
-        (json!({ "skew": "61s" }), 306, vec!["skew".into()]),
-        (json!({ "refresh": "9s" }), 307, vec!["refresh".into()]),
-        (json!({ "refresh": "13h" }), 307, vec!["refresh".into()]),
-        (json!({ "roles_from": ["a..b"] }), 310, vec!["roles_from".into(), 0.into()]),
+        (json!({ "skew": "61s" }), number::SKEW, vec!["skew".into()]),
+        (json!({ "refresh": "9s" }), number::REFRESH, vec!["refresh".into()]),
+        (json!({ "refresh": "13h" }), number::REFRESH, vec!["refresh".into()]),
+        (
+            json!({ "roles_from": ["a..b"] }),
+            number::ROLES_PATH,
+            vec!["roles_from".into(), 0.into()],
+        ),
     ];
     for (changes, number, mut place) in cases {
         place.splice(0..0, ["issuers".into(), Step::from("corp".to_owned())]);
@@ -112,7 +136,16 @@ fn all_problems_are_reported_at_once() {
     let (issuers, problems) = compile(&[("corp", bad)]);
     let mut numbers: Vec<u16> = problems.iter().map(|problem| problem.number).collect();
     numbers.sort_unstable();
-    assert_eq!(numbers, [301, 302, 304, 306, 310]);
+    assert_eq!(
+        numbers,
+        [
+            number::AUDIENCES,
+            number::JWKS_ADDRESS,
+            number::ALGORITHMS,
+            number::SKEW,
+            number::ROLES_PATH
+        ]
+    );
     assert!(issuers["corp"].is_none());
 }
 
@@ -128,7 +161,7 @@ fn symmetric_algorithms_cannot_be_written() {
 fn an_issuer_value_belongs_to_one_name() {
     let (_, problems) = compile(&[("a", json!({})), ("b", json!({}))]);
     assert_eq!(problems.len(), 1);
-    assert_eq!(problems[0].number, 308);
+    assert_eq!(problems[0].number, number::DUPLICATE_ISSUER);
     assert_eq!(problems[0].place, ["issuers", "b", "issuer"].map(Step::from));
     assert_eq!(problems[0].related, Some(["issuers", "a", "issuer"].map(Step::from).to_vec()));
 }

@@ -3,7 +3,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 
 use super::section::MatchSection;
-use super::table::{Leaf, Slot};
+use super::table::{Leaf, Node};
 use super::{RouteEntry, RouteTable, Verdict};
 use crate::base::bounds;
 use crate::base::code::Code;
@@ -296,9 +296,9 @@ fn ten_thousand_routes_fit_two_mebibytes() {
     let sections: Vec<_> = (0..10_000).map(|n| section(&line(n))).collect();
     let (table, problems) = compile(&sections);
     assert_eq!(problems, []);
-    assert_eq!(size_of::<Slot>(), 16);
+    assert_eq!(size_of::<Node>(), 32);
     let table = &table.table;
-    let bytes = table.slots.capacity() * size_of::<Slot>()
+    let bytes = table.nodes.capacity() * size_of::<Node>()
         + table.leaves.capacity() * size_of::<Leaf>()
         + table.texts.capacity();
     assert!(bytes < 2 << 20, "{bytes} bytes");

@@ -1,7 +1,11 @@
 //! Bad patterns, conflicts and unreachable routes, each with its place.
 
-use super::super::plan::{CONFLICT, CROWDED, HEADER, HOST, METHOD, PATH, RIVALS, UNREACHABLE};
+use super::super::plan::RIVALS;
 use super::{MatchSection, compile, section};
+use crate::base::compile::number::{
+    HEADER_CONDITION, HOST_PATTERN, METHOD, PATH_PATTERN, ROUTE_CONFLICT, ROUTES_CROWDED,
+    UNREACHABLE,
+};
 use crate::base::compile::{Problem, Severity, Step};
 
 fn problems(lines: &[&str]) -> Vec<Problem> {
@@ -23,41 +27,41 @@ fn every_bad_pattern_is_named() {
     let deep = format!("- {}", "/x".repeat(65));
     let long = format!("- /{}", "x".repeat(8192));
     let cases: &[(&str, u16, &str, &str)] = &[
-        ("exa_mple-.com /a", HOST, "routes.0.match.host", "`exa_mple-`"),
-        ("a..b /a", HOST, "routes.0.match.host", "label"),
-        ("api.example.com:8443 /a", HOST, "routes.0.match.host", "without a port"),
-        ("a.*.com /a", HOST, "routes.0.match.host", "only at the start"),
-        ("*.com /a", HOST, "routes.0.match.host", "two labels"),
-        ("*.2.3.4 /a", HOST, "routes.0.match.host", "not for an address"),
-        ("[::g] /a", HOST, "routes.0.match.host", "IPv6"),
-        ("bücher.example /a", HOST, "routes.0.match.host", "xn--"),
-        (&long_host, HOST, "routes.0.match.host", "label"),
-        ("- a", PATH, "routes.0.match.path", "start with `/`"),
-        ("- /{id}/{id}", PATH, "routes.0.match.path", "twice"),
-        ("- /v{id}", PATH, "routes.0.match.path", "whole segment"),
-        ("- /{id", PATH, "routes.0.match.path", "whole segment"),
-        ("- /{a}{b}", PATH, "routes.0.match.path", "whole segment"),
-        ("- /{}", PATH, "routes.0.match.path", "parameter name ``"),
-        ("- /{a.b}", PATH, "routes.0.match.path", "parameter name `a.b`"),
-        ("- /*/a", PATH, "routes.0.match.path", "last segment"),
-        ("- /a*", PATH, "routes.0.match.path", "%2A"),
-        ("- /a//b", PATH, "routes.0.match.path", "empty segment"),
-        ("- /a/../b", PATH, "routes.0.match.path", "dot segment"),
-        ("- /a/%2e%2E", PATH, "routes.0.match.path", "dot segment"),
-        ("- /a?b", PATH, "routes.0.match.path", "no query"),
-        ("- /a#b", PATH, "routes.0.match.path", "no fragment"),
-        ("- /a%2", PATH, "routes.0.match.path", "hexadecimal"),
-        ("- /a%00", PATH, "routes.0.match.path", "NUL"),
-        ("- /a\"b", PATH, "routes.0.match.path", "%22"),
-        (&deep, PATH, "routes.0.match.path", "65 segments, bound 64"),
-        (&long, PATH, "routes.0.match.path", "8193 bytes, bound 8192"),
+        ("exa_mple-.com /a", HOST_PATTERN, "routes.0.match.host", "`exa_mple-`"),
+        ("a..b /a", HOST_PATTERN, "routes.0.match.host", "label"),
+        ("api.example.com:8443 /a", HOST_PATTERN, "routes.0.match.host", "without a port"),
+        ("a.*.com /a", HOST_PATTERN, "routes.0.match.host", "only at the start"),
+        ("*.com /a", HOST_PATTERN, "routes.0.match.host", "two labels"),
+        ("*.2.3.4 /a", HOST_PATTERN, "routes.0.match.host", "not for an address"),
+        ("[::g] /a", HOST_PATTERN, "routes.0.match.host", "IPv6"),
+        ("bücher.example /a", HOST_PATTERN, "routes.0.match.host", "xn--"),
+        (&long_host, HOST_PATTERN, "routes.0.match.host", "label"),
+        ("- a", PATH_PATTERN, "routes.0.match.path", "start with `/`"),
+        ("- /{id}/{id}", PATH_PATTERN, "routes.0.match.path", "twice"),
+        ("- /v{id}", PATH_PATTERN, "routes.0.match.path", "whole segment"),
+        ("- /{id", PATH_PATTERN, "routes.0.match.path", "whole segment"),
+        ("- /{a}{b}", PATH_PATTERN, "routes.0.match.path", "whole segment"),
+        ("- /{}", PATH_PATTERN, "routes.0.match.path", "parameter name ``"),
+        ("- /{a.b}", PATH_PATTERN, "routes.0.match.path", "parameter name `a.b`"),
+        ("- /*/a", PATH_PATTERN, "routes.0.match.path", "last segment"),
+        ("- /a*", PATH_PATTERN, "routes.0.match.path", "%2A"),
+        ("- /a//b", PATH_PATTERN, "routes.0.match.path", "empty segment"),
+        ("- /a/../b", PATH_PATTERN, "routes.0.match.path", "dot segment"),
+        ("- /a/%2e%2E", PATH_PATTERN, "routes.0.match.path", "dot segment"),
+        ("- /a?b", PATH_PATTERN, "routes.0.match.path", "no query"),
+        ("- /a#b", PATH_PATTERN, "routes.0.match.path", "no fragment"),
+        ("- /a%2", PATH_PATTERN, "routes.0.match.path", "hexadecimal"),
+        ("- /a%00", PATH_PATTERN, "routes.0.match.path", "NUL"),
+        ("- /a\"b", PATH_PATTERN, "routes.0.match.path", "%22"),
+        (&deep, PATH_PATTERN, "routes.0.match.path", "65 segments, bound 64"),
+        (&long, PATH_PATTERN, "routes.0.match.path", "8193 bytes, bound 8192"),
         ("- /a GET,P@ST", METHOD, "routes.0.match.methods.1", "not a method"),
         ("- /a get", METHOD, "routes.0.match.methods.0", "write `GET`"),
         ("- /a CONNECT", METHOD, "routes.0.match.methods.0", "no tunnels"),
-        ("- /a - b@d=1", HEADER, "routes.0.match.headers.b@d", "field name"),
-        ("- /a - host=a", HEADER, "routes.0.match.headers.host", "match.host"),
-        ("- /a - x-a= 1", HEADER, "routes.0.match.headers.x-a", "white space"),
-        ("- /a - X-A=1;x-a=2", HEADER, "routes.0.match.headers", "twice"),
+        ("- /a - b@d=1", HEADER_CONDITION, "routes.0.match.headers.b@d", "field name"),
+        ("- /a - host=a", HEADER_CONDITION, "routes.0.match.headers.host", "match.host"),
+        ("- /a - x-a= 1", HEADER_CONDITION, "routes.0.match.headers.x-a", "white space"),
+        ("- /a - X-A=1;x-a=2", HEADER_CONDITION, "routes.0.match.headers", "twice"),
     ];
     for (line, number, at, part) in cases {
         let found = problems(&[line]);
@@ -95,14 +99,14 @@ fn bounds_on_methods_and_conditions() {
     assert_eq!(compile(&[none]).1[0].number, METHOD);
 
     let headers: String = (0..17).map(|n| format!("x-{n}=1;")).collect();
-    assert_eq!(problems(&[&format!("- /a - {headers}")])[0].number, HEADER);
+    assert_eq!(problems(&[&format!("- /a - {headers}")])[0].number, HEADER_CONDITION);
 }
 
 #[test]
 fn too_many_routes_with_one_host_and_path() {
     let sections: Vec<_> = (0..=RIVALS).map(|n| section(&format!("- /a - x-t={n}"))).collect();
     let found = compile(&sections).1;
-    assert_eq!(found.iter().map(|problem| problem.number).collect::<Vec<_>>(), [CROWDED]);
+    assert_eq!(found.iter().map(|problem| problem.number).collect::<Vec<_>>(), [ROUTES_CROWDED]);
 }
 
 #[test]
@@ -129,7 +133,10 @@ fn two_routes_for_one_request_at_one_rank_are_a_conflict() {
         let found = problems(&[first, second]);
         assert_eq!(found.len(), usize::from(*conflict), "{first} and {second}: {found:?}");
         if let [problem] = found.as_slice() {
-            assert_eq!((problem.number, place(problem).as_str()), (CONFLICT, "routes.1.match"));
+            assert_eq!(
+                (problem.number, place(problem).as_str()),
+                (ROUTE_CONFLICT, "routes.1.match")
+            );
             assert_eq!(problem.related, Some(vec!["routes".into(), 0.into(), "match".into()]));
         }
     }

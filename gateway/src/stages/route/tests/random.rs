@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::super::plan::CONFLICT;
 use super::{Ask, MatchSection, compile};
 use crate::base::code::Code;
 use crate::base::compile::Step;
+use crate::base::compile::number::ROUTE_CONFLICT;
 
 /// SplitMix64: small, seeded, the same everywhere.
 struct Draw(u64);
@@ -135,7 +135,7 @@ fn without_conflicts(mut sections: Vec<MatchSection>) -> Vec<MatchSection> {
     let (_, problems) = compile(&sections);
     let mut losers: Vec<usize> = problems
         .iter()
-        .filter(|problem| problem.number == CONFLICT)
+        .filter(|problem| problem.number == ROUTE_CONFLICT)
         .map(|problem| match problem.place[1] {
             Step::Index(index) => index,
             Step::Key(_) => unreachable!("a route has an index"),
@@ -159,7 +159,7 @@ fn the_table_agrees_with_looking_at_every_route() {
         let sections = without_conflicts(sections);
         let (table, problems) = compile(&sections);
         assert!(
-            problems.iter().all(|problem| problem.number != CONFLICT),
+            problems.iter().all(|problem| problem.number != ROUTE_CONFLICT),
             "seed {seed}: {problems:?}"
         );
         for _ in 0..200 {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// `input` of a test stage; other keys concern the connection.
 #[derive(Debug, Deserialize)]
-pub struct Input {
+pub(crate) struct Input {
     method: Option<String>,
     uri: Option<String>,
     version: Option<String>,
@@ -21,16 +21,16 @@ pub struct Input {
 
 /// A request as the engine is told of it.
 #[derive(Debug, Default, Clone)]
-pub struct Request {
-    pub method: Vec<u8>,
-    pub target: Vec<u8>,
-    pub protocol: Vec<u8>,
-    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
-    pub body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) method: Vec<u8>,
+    pub(crate) target: Vec<u8>,
+    pub(crate) protocol: Vec<u8>,
+    pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Input {
-    pub fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         match &self.encoded_request {
             Some(encoded) => read(&decode(encoded)),
             None => self.build(),
@@ -59,7 +59,7 @@ impl Input {
 }
 
 impl Request {
-    pub fn header(&self, name: &str) -> Option<String> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
         let found =
             self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()));
         found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())

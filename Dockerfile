@@ -1,0 +1,37 @@
+# syntax=docker/dockerfile:1
+
+# The same version that rust-toolchain.toml pins; .ci/check-scripts.sh holds the two together.
+ARG RUST=1.95.0
+
+FROM rust:${RUST}-bookworm AS build
+ARG RUST
+# The image has this toolchain: rust-toolchain.toml would make rustup fetch formatter and lints as well.
+ENV RUSTUP_TOOLCHAIN=${RUST}
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends cmake \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+# The caches belong to the builder, not to a layer: the binary has to be copied out of them in the same step.
+RUN --mount=type=cache,id=yett-registry,target=/usr/local/cargo/registry \
+    --mount=type=cache,id=yett-target,target=/src/target \
+    cargo build --locked --release -p yett --bin yett \
+ && install -D -m 0755 target/release/yett /out/usr/local/bin/yett \
+ && install -D -m 0644 LICENSE /out/usr/share/doc/yett/LICENSE
+
+# C library, libgcc and certificate authorities; no shell and no package manager.
+FROM gcr.io/distroless/cc-debian12:nonroot
+LABEL org.opencontainers.image.title="yett" \
+      org.opencontainers.image.description="Edge API gateway: every request is verified, limited, inspected and explained" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /out/ /
+# A number, so that Kubernetes can see that it is not root (runAsNonRoot).
+USER 65532:65532
+# Nothing is written: configuration, certificates and secrets are mounted, logs go to stdout and stderr.
+EXPOSE 8080 8443
+STOPSIGNAL SIGTERM
+# For a configuration with `admin: { bind: 127.0.0.1:9901, ... }`. Kubernetes does not look at it.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["/usr/local/bin/yett", "health", "--admin", "127.0.0.1:9901"]
+ENTRYPOINT ["/usr/local/bin/yett"]
+CMD ["run", "--config", "/etc/yett"]

@@ -1,0 +1,162 @@
+//! One link: its values through the transformations to the operator, and what a match sets off.
+
+use super::buffers::Buffer;
+use super::eval::{Run, Site};
+use super::gather::{Content, Key, Value};
+use super::tx_store::TxValue;
+use crate::operator::{Captures, Operator};
+use crate::tx::TxSlot;
+use crate::variable::UNCONDITIONAL;
+
+/// Work that asking any operator costs, beyond the bytes it reads.
+const ASK_COST: u64 = 16;
+
+impl Run<'_> {
+    /// Asks a link's operator about every value; true when any matched.
+    pub(super) fn link(&mut self, site: &Site<'_>) -> bool {
+        if site.link.unconditional {
+            let content = Content::Buffer(Buffer::EMPTY);
+            return self.matched(
+                site,
+                Value { variable: &UNCONDITIONAL, key: Key::None, content, count: false },
+            );
+        }
+        if !self.is_candidate_link(site.link) {
+            return false;
+        }
+        let mut values = std::mem::take(&mut self.state.scratch.values);
+        values.clear();
+        self.gather(site.index, site.link, &mut values);
+        let mut any = false;
+        for value in &values {
+            any |= self.value(site, *value);
+        }
+        self.state.scratch.values = values;
+        any
+    }
+
+    /// One value through the transformations and the operator.
+    fn value(&mut self, site: &Site<'_>, value: Value) -> bool {
+        if site.link.multi_match {
+            return self.multi_match(site, value);
+        }
+        let operator = &self.program.operators[site.link.operator as usize];
+        if let (Content::Int(number), Operator::Number(comparison, argument), [_]) =
+            (value.content, operator, site.link.steps.as_slice())
+        {
+            let holds = comparison.holds(number, self.expand_number(argument));
+            return holds != site.link.negated && self.matched(site, value);
+        }
+        let input = self.buffer(value.content);
+        let node = site.link.transforms;
+        let input = self.state.buffers.transformed(
+            input,
+            node,
+            &self.program.transforms,
+            &mut self.state.budget,
+        );
+        self.ask(site, value, input)
+    }
+
+    /// `multiMatch`: the untouched value, then every step that changed it.
+    fn multi_match(&mut self, site: &Site<'_>, value: Value) -> bool {
+        let origin = self.buffer(value.content);
+        let (mut any, mut before) = (false, None);
+        for node in &site.link.steps {
+            let (transforms, budget) = (&self.program.transforms, &mut self.state.budget);
+            let step = self.state.buffers.transformed(origin, *node, transforms, budget);
+            if before != Some(step) {
+                any |= self.ask(site, value, step);
+            }
+            before = Some(step);
+        }
+        any
+    }
+
+    /// Puts the question about a value as the transformations left it.
+    fn ask(&mut self, site: &Site<'_>, value: Value, input: Buffer) -> bool {
+        let link = site.link;
+        let value = Value { content: Content::Buffer(input), ..value };
+        let operator = &self.program.operators[link.operator as usize];
+        if operator.is_gated() && !self.is_candidate(link.operator, input) {
+            // No question to ask: the operator does not match.
+            return link.negated && self.matched(site, value);
+        }
+        if !self.afford(operator, input) {
+            return false;
+        }
+        let argument = self.argument(operator);
+        let mut captures = std::mem::take(&mut self.state.scratch.captures);
+        captures.clear();
+        let wanted = link.capture && !link.negated;
+        let bytes = self.state.buffers.bytes(input);
+        let matched =
+            operator.matches(bytes, &argument, wanted.then_some(&mut captures)) != link.negated;
+        self.state.scratch.argument = argument;
+        if matched && wanted {
+            self.capture(&captures, input);
+        }
+        self.state.scratch.captures = captures;
+        matched && self.matched(site, value)
+    }
+
+    /// Charges the question. Once the budget is spent only comparisons of numbers are still asked, so
+    /// that the scores that were gathered are still judged.
+    fn afford(&mut self, operator: &Operator, input: Buffer) -> bool {
+        if matches!(operator, Operator::Number(..)) {
+            return true;
+        }
+        let budget = &mut self.state.budget;
+        if budget.is_exhausted() {
+            return false;
+        }
+        budget.charge(ASK_COST + self.state.buffers.bytes(input).len() as u64 * operator.cost());
+        true
+    }
+
+    fn argument(&mut self, operator: &Operator) -> Vec<u8> {
+        let mut argument = std::mem::take(&mut self.state.scratch.argument);
+        argument.clear();
+        if let Some(template) = operator.argument() {
+            self.expand_into(template, None, &mut argument);
+        }
+        argument
+    }
+
+    /// Groups of this match take the place of all older ones; a group without part is empty.
+    fn capture(&mut self, captures: &Captures, input: Buffer) {
+        let mut count = 0;
+        let texts: smallvec::SmallVec<[Vec<u8>; 4]> =
+            captures.texts(self.state.buffers.bytes(input)).map(<[u8]>::to_vec).collect();
+        for (slot, text) in (0..).map(TxSlot).zip(&texts) {
+            let value = TxValue::Bytes(self.state.buffers.intern(text));
+            self.state.tx.set(slot, Some(value));
+            count += 1;
+        }
+        self.state.tx.clear_captures(count);
+    }
+
+    /// A value matched: what `MATCHED_VAR` shows, the link's effects, and the record of the rule.
+    fn matched(&mut self, site: &Site<'_>, value: Value) -> bool {
+        self.state.matched.last = Some(value);
+        self.state.matched.current.push(value);
+        let before = self.total_score();
+        for (number, effect) in site.link.effects.iter().enumerate() {
+            self.effect(effect, site.rule, (site.index, site.at, number));
+        }
+        let is_last = site.at + 1 == site.rule.links.len();
+        if is_last && site.rule.log {
+            let score = self.total_score() - before;
+            self.record(site.rule, site.link, &value, score);
+        }
+        true
+    }
+
+    /// The content as a byte string.
+    pub(super) fn buffer(&mut self, content: Content) -> Buffer {
+        match content {
+            Content::Buffer(buffer) => buffer,
+            Content::Int(number) => self.state.buffers.intern(number.to_string().as_bytes()),
+        }
+    }
+}

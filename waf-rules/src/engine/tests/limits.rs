@@ -1,0 +1,125 @@
+//! Bounds: each is reached with an outcome, never with silence.
+
+use super::*;
+
+fn bounded(rules: &str, bounds: Bounds) -> Profile {
+    with(rules, ProfileOptions { bounds, ..Default::default() })
+}
+
+#[test]
+fn a_body_over_its_bound_is_refused_or_cut() {
+    let rules = "SecRule ARGS:a \"@rx x\" \"id:1,phase:2,pass\"";
+    for (over, outcome) in [
+        (Over::Reject, Outcome::Refused(Exceeded::RequestBody)),
+        (Over::Partial, Outcome::Partial(Exceeded::RequestBody)),
+    ] {
+        let profile = bounded(rules, Bounds { body_bytes: 4, over, ..Bounds::default() });
+        let mut tx = Transaction::new(profile);
+        tx.request_line(b"POST", b"/", b"HTTP/1.1");
+        tx.header(b"Content-Type", b"application/x-www-form-urlencoded");
+        tx.head();
+        assert_eq!(tx.body_chunk(b"a=x"), Ok(()));
+        let result = tx.body_chunk(b"yz");
+        assert_eq!(result.is_err(), over == Over::Reject);
+        if let Err(error) = result {
+            assert_eq!(error.to_string(), "body 5 bytes, bound 4");
+        }
+        tx.body();
+        assert_eq!(tx.outcome(), outcome);
+        assert_eq!(tx.matched_rules(), [1]);
+    }
+}
+
+#[test]
+fn rules_and_profile_bound_together() {
+    let profile = bounded("SecRequestBodyLimit 100\nSecArgumentsLimit 5000", Bounds::default());
+    assert_eq!((profile.bounds().body_bytes, profile.bounds().arguments), (100, 1_000));
+}
+
+#[test]
+fn too_many_arguments_are_refused() {
+    let rules = "SecRule ARGS \"@rx .\" \"id:1,phase:2,pass,nolog\"";
+    let target = format!("/?{}", "a=1&".repeat(30));
+    let profile = bounded(rules, Bounds { arguments: 20, ..Bounds::default() });
+    let mut tx = Transaction::new(profile);
+    tx.request_line(b"GET", target.as_bytes(), b"HTTP/1.1");
+    let action = Action::Bound(Exceeded::Arguments);
+    assert_eq!(tx.head(), Verdict::Deny(Interruption { rule_id: 0, status: 403, action }));
+    assert_eq!(tx.outcome(), Outcome::Refused(Exceeded::Arguments));
+    let profile =
+        bounded(rules, Bounds { arguments: 20, over: Over::Partial, ..Bounds::default() });
+    let tx = get(&profile, &target);
+    assert_eq!(
+        (tx.outcome(), tx.matched_rules()),
+        (Outcome::Partial(Exceeded::Arguments), [1].as_slice())
+    );
+}
+
+/// What was found before the budget ran out is still judged.
+#[test]
+fn the_work_budget_ends_in_an_outcome() {
+    let rules = r#"
+SecRule ARGS "@rx x" "id:1,phase:2,pass,setvar:tx.s=+5"
+SecRule ARGS "@rx [a-z]+\d" "id:2,phase:2,pass"
+SecRule TX:S "@ge 5" "id:3,phase:2,deny"
+"#;
+    let target = format!("/?a={}", "x1".repeat(200));
+    let tx = get(
+        &bounded(rules, Bounds { work: 1_000, over: Over::Partial, ..Bounds::default() }),
+        &target,
+    );
+    assert_eq!(
+        (tx.matched_rules(), tx.outcome()),
+        ([1, 3].as_slice(), Outcome::Partial(Exceeded::Work))
+    );
+    let tx = get(&bounded(rules, Bounds { work: 500, ..Bounds::default() }), &target);
+    assert_eq!(tx.outcome(), Outcome::Refused(Exceeded::Work));
+    let tx = get(&bounded(rules, Bounds::default()), &target);
+    assert_eq!((tx.matched_rules(), tx.outcome()), ([1, 2, 3].as_slice(), Outcome::Inspected));
+    assert!(tx.work() > 0);
+}
+
+#[test]
+fn matches_are_bounded_and_counted() {
+    let rules = "SecRule ARGS \"@rx .\" \"id:1,phase:2,pass,setvar:tx.n=+1\"";
+    let profile =
+        bounded(&format!("{rules}{}", show("%{tx.n}")), Bounds { matches: 3, ..Bounds::default() });
+    let tx = get(&profile, "/?a=1&b=1&c=1&d=1&e=1");
+    assert_eq!((tx.matches().len(), tx.matches_dropped()), (3, 3));
+}
+
+/// A rule that doubles a text per value, and names made by the client, stay within bounds.
+#[test]
+fn variables_do_not_grow_without_end() {
+    let rules = r#"
+SecAction "id:1,phase:1,pass,nolog,setvar:tx.a=xxxxxxxxxxxxxxxx"
+SecRule ARGS "@rx ." "id:2,phase:2,pass,nolog,setvar:'tx.a=%{tx.a}%{tx.a}',setvar:'tx.k_%{MATCHED_VAR}=1'"
+SecRule TX:a "@rx ^x+$" "id:3,phase:2,pass,msg:'%{MATCHED_VAR}'"
+"#;
+    let target = format!("/?{}", (0..900).map(|n| format!("a={n}&")).collect::<String>());
+    let tx = get(&profile(rules), &target);
+    assert_eq!(tx.matches()[0].matched.len(), 256);
+    assert_eq!(tx.matches()[0].message.len(), 1_024);
+}
+
+#[test]
+fn log_lines_hold_no_control_characters() {
+    let rules = "SecRule ARGS \"@rx .\" \"id:1,phase:2,pass,msg:'m',logdata:'%{MATCHED_VAR}',tag:'t',severity:2,ver:'v'\"";
+    let tx = get(&profile(rules), "/?a=%0a%22%1b[31m%ff");
+    let line = tx.matches()[0].log_line();
+    assert!(
+        line.contains("[id \"1\"] [msg \"m\"]")
+            && line.contains("[severity \"CRITICAL\"] [ver \"v\"] [tag \"t\"]"),
+        "{line}"
+    );
+    assert!(!line.chars().any(char::is_control), "{line:?}");
+}
+
+#[test]
+fn a_transaction_can_move_between_threads() {
+    fn is_send<T: Send>() {}
+    fn is_shared<T: Send + Sync + Clone>() {}
+    is_send::<Transaction>();
+    is_shared::<Profile>();
+    is_shared::<Ruleset>();
+}

@@ -1,0 +1,63 @@
+//! Rule sets against their regression tests (go-ftw format), in process: the built-in rules, and
+//! the OWASP CRS, unmodified.
+//!
+//! The CRS is not part of the project. `YETT_CRS` names its folder (rules, set-up example, tests);
+//! without it `../shared/crs` beside the workspace is tried, and when there is none its tests say
+//! so and do nothing.
+#![allow(clippy::panic, reason = "tests only: every failure to set up is one")]
+
+mod builtin;
+mod crs;
+mod ftw;
+mod request;
+mod robust;
+
+use waf_rules::{Match, Profile, Transaction, Verdict};
+
+/// The prefilter against asking every operator about every value: over all stages the same rules
+/// match the same values, in the same order, with the same scores.
+fn prefilter_differences(profile: &Profile, tests: &[ftw::Test]) -> Vec<String> {
+    let difference = |name: &str, stage: &ftw::Stage| {
+        let request = stage.input.request();
+        let gated = summary(&ftw::feed(Transaction::new(profile.clone()), &request));
+        let plain = summary(&ftw::feed(Transaction::exhaustive(profile.clone()), &request));
+        (gated != plain).then(|| format!("{name}: gated {gated:?}, exhaustive {plain:?}"))
+    };
+    let stages = |test: &ftw::Test| -> Vec<String> {
+        test.stages.iter().filter_map(|stage| difference(&test.name, stage)).collect()
+    };
+    ftw::in_parallel(tests, stages).into_iter().flatten().collect()
+}
+
+/// Rules that matched, and (rule, target, data, score) of each match.
+type Summary = (Vec<u32>, Vec<(u32, String, String, i64)>);
+
+fn summary(tx: &Transaction) -> Summary {
+    let one =
+        |found: &Match| (found.rule_id, found.target.clone(), found.data.clone(), found.score);
+    (tx.matched_rules().to_vec(), tx.matches().iter().map(one).collect())
+}
+
+/// Decisions, not only detections, which is all that regression tests ask for: an ordinary request
+/// passes, an attack is denied with 403.
+fn assert_decides(profile: &Profile) {
+    assert_eq!(verdict(profile, b"/products?category=shoes&page=2"), Verdict::Pass);
+    let attack = b"/products?id=1%27%20UNION%20SELECT%20password%20FROM%20users--%20-";
+    let denied = verdict(profile, attack);
+    assert!(matches!(&denied, Verdict::Deny(why) if why.status == 403), "{denied:?}");
+}
+
+fn verdict(profile: &Profile, target: &[u8]) -> Verdict {
+    let mut tx = Transaction::new(profile.clone());
+    tx.request_line(b"GET", target, b"HTTP/1.1");
+    tx.header(b"Host", b"shop.example.com");
+    tx.header(
+        b"User-Agent",
+        b"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    );
+    tx.header(b"Accept", b"text/html,application/xhtml+xml;q=0.9");
+    match tx.head() {
+        Verdict::Pass => tx.body(),
+        denied => denied,
+    }
+}
