@@ -13,4 +13,5 @@ mod harness;
 mod hostile;
 mod ops;
 mod routing;
+mod settings;
 mod smoke;

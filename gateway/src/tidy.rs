@@ -56,7 +56,9 @@ impl Source {
     /// Lines of code with their numbers, without comments.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.lines().enumerate();
-        lines.filter(|(_, line)| !line.trim_start().starts_with("//")).map(|(at, line)| (at + 1, line))
+        lines
+            .filter(|(_, line)| !line.trim_start().starts_with("//"))
+            .map(|(at, line)| (at + 1, line))
     }
 }
 
@@ -128,7 +130,8 @@ fn imports_point_one_way() {
         };
         for (at, line) in source.code() {
             for path in named(line, &module, &paths) {
-                let Some(other) = path.first().filter(|other| allowed.contains_key(other.as_str())) else {
+                let Some(other) = path.first().filter(|other| allowed.contains_key(other.as_str()))
+                else {
                     continue;
                 };
                 let folder = other != own && !may.contains(&other.as_str());
@@ -185,7 +188,11 @@ fn every_stage_folder_holds_the_same_files() {
             let clock = [" Instant::now(", "time::Instant::now(", "SystemTime::now(", "Now::read("];
             let runtime = line.contains("tokio::time::Instant::now(");
             if !runtime && clock.iter().any(|clock| line.contains(clock)) {
-                breaches.push(format!("{}/decide.rs:{}: reads the clock", folder.display(), at + 1));
+                breaches.push(format!(
+                    "{}/decide.rs:{}: reads the clock",
+                    folder.display(),
+                    at + 1
+                ));
             }
         }
     }
@@ -225,7 +232,8 @@ fn lengths(text: &str) -> Vec<(String, usize)> {
         let Some(named) = start.captures(line) else { continue };
         let one_line = line.ends_with('}') || line.ends_with(';');
         let end = format!("{}}}", &named[1]);
-        let length = lines[at..].iter().position(|line| *line == end).map_or(1, |length| length + 1);
+        let length =
+            lines[at..].iter().position(|line| *line == end).map_or(1, |length| length + 1);
         found.push((named[2].to_owned(), if one_line { 1 } else { length }));
     }
     found
@@ -255,7 +263,8 @@ fn every_finding_code_is_made_somewhere_and_explained_once() {
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(headings, codes, "docs/findings.md has one heading per code, in their order");
 
-    let elsewhere = files("docs", &[".md"]).into_iter().filter(|page| page.path != "docs/findings.md");
+    let elsewhere =
+        files("docs", &[".md"]).into_iter().filter(|page| page.path != "docs/findings.md");
     let mut breaches = Vec::new();
     for page in elsewhere {
         let twice = codes.iter().filter(|code| page.text.contains(&format!("### {code}\n")));
@@ -301,7 +310,8 @@ fn every_metric_is_set_somewhere_and_documented() {
 
 #[test]
 fn every_problem_has_a_name_and_every_name_is_used() {
-    let raw = Regex::new(r"(cx\.(error|warning|unknown)\(\s*[0-9])|(const [A-Z_]+: u16 = )").unwrap();
+    let raw =
+        Regex::new(r"(cx\.(error|warning|unknown)\(\s*[0-9])|(const [A-Z_]+: u16 = )").unwrap();
     let numbers = "gateway/src/base/compile/number.rs";
     let text = users(numbers);
     let mut breaches = Vec::new();
@@ -309,9 +319,9 @@ fn every_problem_has_a_name_and_every_name_is_used() {
         let found = raw.find_iter(&source.text).map(|found| found.as_str().trim().to_owned());
         breaches.extend(found.map(|found| format!("{}: `{found}`", source.path)));
     }
-    let unused = number::ALL.iter().filter(|(_, name)| {
-        !Regex::new(&format!(r"number::{name}\b")).unwrap().is_match(&text)
-    });
+    let unused = number::ALL
+        .iter()
+        .filter(|(_, name)| !Regex::new(&format!(r"number::{name}\b")).unwrap().is_match(&text));
     breaches.extend(unused.map(|(number, name)| format!("Y{number:03} {name} is never reported")));
     assert_none("numbers of problems stand in base/compile/number.rs", breaches);
 }
@@ -320,8 +330,29 @@ fn every_problem_has_a_name_and_every_name_is_used() {
 fn nothing_of_one_machine_is_in_the_tree() {
     // Written in two parts, so that this file does not hold them.
     let homes = [("/ho", "me/"), ("/ro", "ot/"), ("/Us", "ers/"), ("/wo", "rk/")];
-    let registries = [("index.cra", "tes.io"), ("ghc", "r.io"), ("qua", "y.io"), ("arti", "factory"), ("nex", "us")];
-    let kinds = [".rs", ".md", ".toml", ".yaml", ".yml", ".json", ".sh", ".js", ".py", ".conf", ".txt", "Makefile", "Dockerfile", "run"];
+    let registries = [
+        ("index.cra", "tes.io"),
+        ("ghc", "r.io"),
+        ("qua", "y.io"),
+        ("arti", "factory"),
+        ("nex", "us"),
+    ];
+    let kinds = [
+        ".rs",
+        ".md",
+        ".toml",
+        ".yaml",
+        ".yml",
+        ".json",
+        ".sh",
+        ".js",
+        ".py",
+        ".conf",
+        ".txt",
+        "Makefile",
+        "Dockerfile",
+        "run",
+    ];
     let found = files("", &kinds);
     assert!(found.len() > 200, "only {} files were found", found.len());
     let mut breaches = Vec::new();
@@ -336,7 +367,9 @@ fn nothing_of_one_machine_is_in_the_tree() {
         }
     }
     let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
-    let foreign = lock.lines().filter(|line| line.starts_with("source = ") && !line.contains("github.com/rust-lang/crates.io-index"));
+    let foreign = lock.lines().filter(|line| {
+        line.starts_with("source = ") && !line.contains("github.com/rust-lang/crates.io-index")
+    });
     breaches.extend(foreign.map(|line| format!("Cargo.lock: {line}")));
     assert_none("an address of one machine or one company", breaches);
 }
@@ -345,7 +378,9 @@ fn nothing_of_one_machine_is_in_the_tree() {
 fn is_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();
-        !before.is_some_and(|before| before.is_alphanumeric() || matches!(before, '.' | '}' | '-' | '_' | '*'))
+        !before.is_some_and(|before| {
+            before.is_alphanumeric() || matches!(before, '.' | '}' | '-' | '_' | '*')
+        })
     })
 }
 
@@ -382,7 +417,8 @@ fn anchors(page: &str) -> BTreeSet<String> {
     headings
         .map(|line| {
             let kept = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
-            let text: String = line.trim_start_matches('#').trim().chars().filter(|c| kept(*c)).collect();
+            let text: String =
+                line.trim_start_matches('#').trim().chars().filter(|c| kept(*c)).collect();
             text.to_lowercase().replace(' ', "-")
         })
         .collect()

@@ -85,7 +85,12 @@ fn check_bounds(bounds: &ListenerBounds, cx: &mut Compile) {
     inside("http2_streams", bounds.http2_streams, 1..=1_000, cx);
 }
 
-fn inside<T: PartialOrd + Display>(key: &'static str, value: T, allowed: RangeInclusive<T>, cx: &mut Compile) {
+fn inside<T: PartialOrd + Display>(
+    key: &'static str,
+    value: T,
+    allowed: RangeInclusive<T>,
+    cx: &mut Compile,
+) {
     if !allowed.contains(&value) {
         let (least, most) = (allowed.start(), allowed.end());
         cx.within(key, |cx| {

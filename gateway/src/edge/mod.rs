@@ -22,3 +22,6 @@ mod proxy_protocol;
 mod reply;
 pub mod server;
 mod stream;
+
+#[cfg(test)]
+mod tests;

@@ -40,7 +40,8 @@ fn the_reference_is_accepted_with_its_tests() {
 
 #[test]
 fn the_minimal_configuration_is_accepted() {
-    let accepted = accepted(shipped("config/minimal.yaml")).unwrap_or_else(|report| panic!("{report}"));
+    let accepted =
+        accepted(shipped("config/minimal.yaml")).unwrap_or_else(|report| panic!("{report}"));
     assert!(accepted.warnings.is_empty(), "{}", accepted.warnings);
 }
 
