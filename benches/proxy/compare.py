@@ -347,7 +347,7 @@ def load(args, port, token, seconds):
     requests = int(re.search(r"(\d+) requests in", report).group(1))
     if requests == 0:
         raise Failure(f"port {port}: no request was answered")
-    return requests, *(microseconds(re.search(rf"{share}%\s+(\S+)", report).group(1)) for share in (50, 99))
+    return requests, *(microseconds(re.search(rf"^\s+{share}%\s+(\S+)", report, re.M).group(1)) for share in (50, 99))
 
 
 def microseconds(text):

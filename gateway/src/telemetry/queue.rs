@@ -29,7 +29,12 @@ pub(super) struct Queue {
     bounds: QueueBounds,
     /// A shard is half full, and the writer was told.
     pressed: AtomicBool,
+    /// Nobody writes routine events: the feed's newest are all that is kept of them.
+    feed_only: AtomicBool,
 }
+
+/// Routine events that a shard keeps between two ticks for the feed alone.
+const FEED_EVENTS: usize = 128;
 
 #[derive(Debug, Default)]
 struct Shard {
@@ -54,7 +59,14 @@ impl Queue {
             shards: (0..count).map(|_| Mutex::default()).collect(),
             bounds: QueueBounds { events: bounds.events / count, bytes: bounds.bytes / count },
             pressed: AtomicBool::new(false),
+            feed_only: AtomicBool::new(false),
         }
+    }
+
+    /// Whether routine events go to the feed only. Most of them then end where they were made, in warm memory, instead
+    /// of on another thread.
+    pub(super) fn set_feed_only(&self, feed_only: bool) {
+        self.feed_only.store(feed_only, Ordering::Relaxed);
     }
 
     /// Takes an event. When the shard is full, routine ones give way to security ones, the oldest first;
@@ -63,6 +75,12 @@ impl Queue {
         let kind = kind_of(&event);
         let mut pushed = Pushed::default();
         let mut shard = self.shards[shard(self.shards.len())].lock();
+        if kind == DropKind::Routine
+            && self.feed_only.load(Ordering::Relaxed)
+            && shard.routine.len() >= FEED_EVENTS
+        {
+            shard.shed_routine();
+        }
         let weight = weight_of(&event);
         if kind == DropKind::Security {
             while !shard.has_room(weight, self.bounds) && shard.shed_routine() {

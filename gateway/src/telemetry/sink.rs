@@ -28,6 +28,12 @@ pub struct AccessLog {
     pub allowed_percent: u8,
 }
 
+impl AccessLog {
+    fn is_off(&self) -> bool {
+        self.target == Target::Off
+    }
+}
+
 /// What workers and the writer share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -62,6 +68,7 @@ impl Sink {
         metrics: Arc<Metrics>,
         bounds: QueueBounds,
     ) -> Result<Sink, String> {
+        let off = settings.is_off();
         let output = Output::open(settings.target)?;
         let shared = Arc::new(Shared {
             metrics,
@@ -70,6 +77,7 @@ impl Sink {
             orders: Mutex::default(),
             done: Condvar::new(),
         });
+        shared.queue.set_feed_only(off);
         let percent = settings.allowed_percent;
         let mut writer = Writer { shared: shared.clone(), output, percent, failing: false };
         let writer = std::thread::Builder::new()
@@ -91,7 +99,9 @@ impl Sink {
 
     /// The new target is opened here, so that the caller learns when it cannot be.
     pub(super) fn configure(&self, settings: AccessLog) -> Result<(), String> {
+        let off = settings.is_off();
         let output = Output::open(settings.target)?;
+        self.shared.queue.set_feed_only(off);
         self.shared.orders.lock().replace = Some((output, settings.allowed_percent));
         self.wake();
         Ok(())

@@ -226,12 +226,8 @@ fn field(line: &[u8]) -> Decision<(&[u8], &[u8])> {
 /// `tchar` of RFC 9110 §5.6.2.
 const TOKEN: [bool; 256] = {
     let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let marks = b"!#$%&'*+-.^_`|~";
+    let marks = b"!#$%&'*+-.^_`|~\
+        0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut index = 0;
     while index < marks.len() {
         table[marks[index] as usize] = true;
