@@ -415,6 +415,7 @@ fn bodies_are_not_requests() {
     // A body where none is expected.
     client.send(&Request::get("/plain/get").body(&inner).bytes());
     assert_eq!(client.response().text(), format!("/plain/get {}", inner.len()));
+    drop(client);
     assert_eq!(gateway.stop().len(), 2);
     assert_eq!(origin.seen().len(), 2);
 }
@@ -474,7 +475,12 @@ fn hop_by_hop_fields_end_here() {
 fn connection_cannot_remove_fields_of_ours() {
     let origin = Origin::echo();
     let gateway = guarded(&origin).start();
-    let names = "x-forwarded-for, x-request-id, traceparent, content-length, x-forwarded-proto";
+    for protected in ["host", "x-forwarded-for", "close, Host"] {
+        let answer = Request::get("/").header("connection", protected).send(gateway.address());
+        assert_eq!(answer.code(), "normalise.framing", "{protected}");
+    }
+    origin.expect_nothing();
+    let names = "x-request-id, traceparent, content-length";
     let answer =
         Request::new("POST", "/").header("connection", names).form("a=1").send(gateway.address());
     assert_eq!(answer.status, 200);

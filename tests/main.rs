@@ -9,9 +9,19 @@
 #![allow(unreachable_pub)]
 
 mod address;
+mod cli;
+mod codes;
+mod events;
 mod harness;
 mod hostile;
+mod identity;
 mod ops;
+mod policy;
+mod ratelimit;
 mod routing;
 mod settings;
 mod smoke;
+mod streams;
+mod tls;
+mod upstream;
+mod waf;

@@ -262,7 +262,11 @@ fn read_events(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(folder.join("access.ndjson")).unwrap_or_default();
     // A line that is still being written has no line break yet.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let mut events: Vec<Value> =
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // Workers record on their own: the order of lines is not that of requests.
+    events.sort_by_key(|event| event["event"]["start"].as_str().map(str::to_owned));
+    events
 }
 
 fn follow(child: &mut Child) -> Arc<Mutex<Vec<String>>> {

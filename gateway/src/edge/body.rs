@@ -74,7 +74,7 @@ pub(super) async fn read(
         Err(_) => return Ok(Err(exchange.ledger.refuse(too_slow(appetite.timeout)))),
     };
     let decided = match read {
-        Read::Complete if bytes.len() > appetite.bytes && appetite.reject => {
+        _ if bytes.len() > appetite.bytes && appetite.reject => {
             Err(exchange.ledger.refuse(too_large(appetite.bytes)))
         }
         Read::Complete | Read::Beginning => {
@@ -82,11 +82,15 @@ pub(super) async fn read(
         }
         Read::Outgrown => Ok(()),
     };
-    let replayed = session.as_downstream().get_retry_buffer().is_some();
+    // The replay begins behind the part that was read without it.
+    let replay = session.as_downstream().get_retry_buffer().map(|replay| replay.len());
+    let replayed = replay.is_some();
     context.held = match read {
         Read::Complete => Held::Whole(bytes.freeze()),
-        Read::Beginning if replayed => Held::Nothing,
-        Read::Beginning => Held::Beginning(bytes),
+        Read::Beginning => {
+            bytes.truncate(bytes.len() - replay.unwrap_or(0).min(bytes.len()));
+            if bytes.is_empty() { Held::Nothing } else { Held::Beginning(bytes) }
+        }
         Read::Outgrown if replayed => Held::Waiting(BytesMut::new()),
         Read::Outgrown => Held::Waiting(bytes),
     };
@@ -149,20 +153,22 @@ fn refused() -> Box<Error> {
     Error::new(ErrorType::HTTPStatus(403))
 }
 
-/// The rules of the body phase look at the query and the fields too: they run for every request.
+/// Most rules, those about the query included, decide in the body phase: it comes without a body too.
 fn without_body(session: &mut Session, exchange: &mut Exchange) -> Result<(), Refused> {
     if let Some(inspection) = &mut exchange.inspection
-        && !session.as_downstream_mut().is_body_empty()
+        && (session.is_upgrade_req() || !session.as_downstream_mut().is_body_empty())
     {
         inspection.skip_body();
     }
     pipeline::body(exchange)
 }
 
-/// `None`: nothing to read, or a body that the rules do not want.
+/// `None`: nothing to read, or a stream that must not be held. An upgrade request with a body was refused at the door, so
+/// no body goes past the rules this way.
 fn appetite(session: &mut Session, exchange: &Exchange) -> Option<Appetite> {
     let appetite = exchange.inspection.as_ref()?.appetite()?;
-    (!session.as_downstream_mut().is_body_empty()).then_some(appetite)
+    let body = !session.is_upgrade_req() && !session.as_downstream_mut().is_body_empty();
+    body.then_some(appetite)
 }
 
 async fn read_until(
@@ -218,7 +224,7 @@ fn unreadable(
     let finding = match error.etype() {
         ErrorType::ReadTimedout => too_slow(bounds::BODY_READ_TIMEOUT),
         ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => {
-            return Err(error);
+            return Err(error.into_down());
         }
         etype => Finding::new(Code::WafBodyUnreadable, etype.as_str())
             .detail("the request body is not framed as its header says"),

@@ -204,14 +204,6 @@ fn addresses_are_screened_for_all_and_for_a_route() {
             ("/routes/1/screen", Value::Null, deny.clone(), open.clone(), "200 open", refused),
             ("/routes/1/screen", deny, watch, open.clone(), refused, "200 open ~screen.listed"),
             ("/routes/1/screen/allow", Value::Null, allow, open, "200 open", refused),
-            (
-                "/listeners/public/trusted_proxies",
-                json!([]),
-                json!(["10.0.0.0/8"]),
-                named,
-                "200 open",
-                "200 open",
-            ),
         ],
     );
 }
