@@ -169,7 +169,7 @@ pub(super) fn is_connect(etype: &ErrorType) -> bool {
     )
 }
 
-fn framework_peer(peer: &Peer) -> HttpPeer {
+pub(super) fn framework_peer(peer: &Peer) -> HttpPeer {
     let name = peer.tls.as_ref().map(|tls| tls.server_name.clone()).unwrap_or_default();
     let mut target = HttpPeer::new(peer.address, peer.tls.is_some(), name);
     target.group_key = peer.group_key;
