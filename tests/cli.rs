@@ -48,7 +48,14 @@ fn check_finds_nothing() {
 fn check_reports_everything_at_once() {
     let (output, out, _) = run(&["check"], BAD);
     assert_eq!(output.status.code(), Some(2));
-    for expected in ["unknown service `wbe`", "did you mean `web`?", "unknown limit `per-clint`", "did you mean `per-client`?", "yett.yaml:6:", "yett.yaml:7:"] {
+    for expected in [
+        "unknown service `wbe`",
+        "did you mean `web`?",
+        "unknown limit `per-clint`",
+        "did you mean `per-client`?",
+        "yett.yaml:6:",
+        "yett.yaml:7:",
+    ] {
         assert!(out.contains(expected), "{expected} in\n{out}");
     }
     assert!(out.matches("error[Y").count() >= 3, "{out}");
@@ -103,16 +110,30 @@ fn the_shipped_schema_is_current() {
 fn explain_an_allowed_and_a_refused_request() {
     let (output, out, _) = run(&["explain", "--path", "/v1/7"], GOOD);
     assert_eq!(output.status.code(), Some(0));
-    for expected in ["normalise  GET localhost /v1/7", "route      web", "yett.yaml:7", "per-client", "profile standard", "verdict    200 allowed"] {
+    for expected in [
+        "normalise  GET localhost /v1/7",
+        "route      web",
+        "yett.yaml:7",
+        "per-client",
+        "profile standard",
+        "verdict    200 allowed",
+    ] {
         assert!(out.contains(expected), "{expected} in\n{out}");
     }
-    let (output, out, _) = run(&["explain", "--path", "/v1/1'+UNION+SELECT+password+FROM+users--?q=1'+or+'1'='1'--"], GOOD);
+    let (output, out, _) = run(
+        &["explain", "--path", "/v1/1'+UNION+SELECT+password+FROM+users--?q=1'+or+'1'='1'--"],
+        GOOD,
+    );
     assert_eq!(output.status.code(), Some(0));
     for expected in ["refuses: waf.blocked", "rule ", "ARGS:q", "verdict    403 waf.blocked"] {
         assert!(out.contains(expected), "{expected} in\n{out}");
     }
     let (_, out, _) = run(&["explain", "--path", "/v1/7", "--method", "DELETE"], GOOD);
-    assert!(out.contains("takes only GET, HEAD") && out.contains("verdict    405 route.method_not_allowed"), "{out}");
+    assert!(
+        out.contains("takes only GET, HEAD")
+            && out.contains("verdict    405 route.method_not_allowed"),
+        "{out}"
+    );
 }
 
 #[test]

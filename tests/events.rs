@@ -118,7 +118,10 @@ routes:
     send(Request::new("POST", "/").form(&format!("password=pw-secret-1 {attack}&user=a")));
     send(Request::new("POST", "/").json(&json!({ "password": format!("js-secret-1 {attack}") })));
     send(Request::get("/").header("x-api-key", &format!("ak-secret-1 {attack}")));
-    raw(gateway.address(), b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer hd-secret-1\r\nX : y\r\n\r\n");
+    raw(
+        gateway.address(),
+        b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer hd-secret-1\r\nX : y\r\n\r\n",
+    );
     gateway.events(10);
     let sinks = [
         ("access log", gateway.access_log()),
@@ -130,8 +133,18 @@ routes:
     let signature = good.rsplit('.').next().unwrap();
     let claims = good.split('.').nth(1).unwrap();
     let secrets = [
-        signature, claims, ADMIN_TOKEN, "ada-secret-subject", "hunter2hunter2", "tok-secret-1", "ck-secret-1",
-        "YmFzaWMtc2VjcmV0LTE6eA", "pw-secret-1", "js-secret-1", "ak-secret-1", "hd-secret-1",
+        signature,
+        claims,
+        ADMIN_TOKEN,
+        "ada-secret-subject",
+        "hunter2hunter2",
+        "tok-secret-1",
+        "ck-secret-1",
+        "YmFzaWMtc2VjcmV0LTE6eA",
+        "pw-secret-1",
+        "js-secret-1",
+        "ak-secret-1",
+        "hd-secret-1",
     ];
     for (sink, text) in &sinks {
         assert!(!text.is_empty(), "{sink}");

@@ -70,11 +70,21 @@ fn missing_and_ambiguous_credentials() {
         ("another scheme", basic(), 401, "identity.missing"),
         ("in the query", query("access_token"), 401, "identity.missing"),
         ("encoded in the query", query("%61ccess_token"), 401, "identity.missing"),
-        ("in a cookie", Request::get("/x").header("cookie", &format!("access_token={token}")), 401, "identity.missing"),
+        (
+            "in a cookie",
+            Request::get("/x").header("cookie", &format!("access_token={token}")),
+            401,
+            "identity.missing",
+        ),
         ("twice", Request::get("/x").bearer(&token).bearer(&token), 400, "identity.ambiguous"),
         ("two schemes", basic().bearer(&token), 400, "identity.ambiguous"),
         ("field and query", query("access_token").bearer(&token), 400, "identity.ambiguous"),
-        ("optional, another scheme", Request::get("/optional").header("authorization", "Basic YTpi"), 401, "identity.missing"),
+        (
+            "optional, another scheme",
+            Request::get("/optional").header("authorization", "Basic YTpi"),
+            401,
+            "identity.missing",
+        ),
     ]);
 }
 
@@ -83,14 +93,19 @@ fn malformed_tokens() {
     let tokens = Tokens::new();
     let good = tokens.good();
     let parts: Vec<&str> = good.split('.').collect();
-    let sign = |header: &str, claims: &str| tokens.issuer.sign_parts(header.as_bytes(), claims.as_bytes()).unwrap();
+    let sign = |header: &str, claims: &str| {
+        tokens.issuer.sign_parts(header.as_bytes(), claims.as_bytes()).unwrap()
+    };
     let header = r#"{"alg":"ES256","typ":"at+jwt","kid":"key-1"}"#;
     let under = |extra: serde_json::Value| {
         let mut header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": "key-1" });
         header.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         tokens.under(&header)
     };
-    let duplicate = format!(r#"{{"iss":"{ISSUER}","iss":"https://evil.test","aud":"{AUDIENCE}","sub":"a","exp":{}}}"#, now_s() + 60);
+    let duplicate = format!(
+        r#"{{"iss":"{ISSUER}","iss":"https://evil.test","aud":"{AUDIENCE}","sub":"a","exp":{}}}"#,
+        now_s() + 60
+    );
     let texts = [
         ("empty", String::new()),
         ("one part", "abc".into()),
@@ -133,16 +148,37 @@ fn tokens_that_do_not_hold() {
     let mixed = format!("{}.{signature}", other.rsplit_once('.').unwrap().0);
     let mut flipped = URL_SAFE_NO_PAD.decode(signature).unwrap();
     flipped[10] ^= 1;
-    let none = format!("{}.{}.{}", base64(r#"{"alg":"none","typ":"at+jwt"}"#), signed.split_once('.').unwrap().1, signature);
+    let none = format!(
+        "{}.{}.{}",
+        base64(r#"{"alg":"none","typ":"at+jwt"}"#),
+        signed.split_once('.').unwrap().1,
+        signature
+    );
     let cases = [
         ("alg none", ask(none), "identity.algorithm"),
-        ("alg HS256", header(json!({ "alg": "HS256", "typ": "at+jwt", "kid": "key-1" })), "identity.algorithm"),
-        ("alg not of the issuer", header(json!({ "alg": "RS256", "typ": "at+jwt", "kid": "key-1" })), "identity.algorithm"),
-        ("unknown key", header(json!({ "alg": "ES256", "typ": "at+jwt", "kid": "key-2" })), "identity.key"),
+        (
+            "alg HS256",
+            header(json!({ "alg": "HS256", "typ": "at+jwt", "kid": "key-1" })),
+            "identity.algorithm",
+        ),
+        (
+            "alg not of the issuer",
+            header(json!({ "alg": "RS256", "typ": "at+jwt", "kid": "key-1" })),
+            "identity.algorithm",
+        ),
+        (
+            "unknown key",
+            header(json!({ "alg": "ES256", "typ": "at+jwt", "kid": "key-2" })),
+            "identity.key",
+        ),
         ("another's key", ask(stranger), "identity.signature"),
         ("claims exchanged", ask(mixed), "identity.signature"),
         ("bit flipped", ask(format!("{signed}.{}", base64(&flipped))), "identity.signature"),
-        ("signature shortened", ask(format!("{signed}.{}", base64(&flipped[..32]))), "identity.signature"),
+        (
+            "signature shortened",
+            ask(format!("{signed}.{}", base64(&flipped[..32]))),
+            "identity.signature",
+        ),
         ("signature of zeros", ask(format!("{signed}.{}", base64([0; 64]))), "identity.signature"),
         ("issuer", claim(json!({ "iss": "https://evil.test" })), "identity.issuer"),
         ("issuer with a slash", claim(json!({ "iss": format!("{ISSUER}/") })), "identity.issuer"),
@@ -160,11 +196,16 @@ fn tokens_that_do_not_hold() {
         ("no subject", claim(json!({ "sub": null })), "identity.claims"),
         ("subject as number", claim(json!({ "sub": 7 })), "identity.claims"),
         ("no client", claim(json!({ "client_id": null })), "identity.claims"),
-        ("an ID token", header(json!({ "alg": "ES256", "typ": "JWT", "kid": "key-1" })), "identity.claims"),
+        (
+            "an ID token",
+            header(json!({ "alg": "ES256", "typ": "JWT", "kid": "key-1" })),
+            "identity.claims",
+        ),
         ("a bound token", claim(json!({ "cnf": { "jkt": "x" } })), "identity.claims"),
         ("scopes as list", claim(json!({ "scope": ["a"] })), "identity.claims"),
     ];
-    let cases: Vec<_> = cases.into_iter().map(|(what, request, code)| (what, request, 401, code)).collect();
+    let cases: Vec<_> =
+        cases.into_iter().map(|(what, request, code)| (what, request, 401, code)).collect();
     refuses_with(&origin, &gateway(&origin, &tokens), &cases);
 }
 
@@ -219,8 +260,17 @@ fn identity_goes_upstream_and_only_ours() {
     let token = tokens.with(&json!({ "tenant": "acme", "scope": "orders:read orders:write" }));
     let spoofed = |request: Request| {
         let names = [
-            "x-yett-subject", "X-Yett-Subject", "X-YETT-SUBJECT", "x_yett_subject", "X_Yett-Subject", "x-yett-anything",
-            "x-yett-scopes", "x-tenant", "X_Tenant", "x-user", "x_user",
+            "x-yett-subject",
+            "X-Yett-Subject",
+            "X-YETT-SUBJECT",
+            "x_yett_subject",
+            "X_Yett-Subject",
+            "x-yett-anything",
+            "x-yett-scopes",
+            "x-tenant",
+            "X_Tenant",
+            "x-user",
+            "x_user",
         ];
         names.iter().fold(request, |one, name| one.header(name, "spoofed"))
     };

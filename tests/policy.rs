@@ -89,7 +89,10 @@ fn challenges_are_exact() {
         answer.header("www-authenticate").map(str::to_owned)
     };
     let cases = [
-        ("/scope", "Bearer realm=\"yett\", error=\"insufficient_scope\", error_description=\"The access token lacks a scope\", scope=\"orders:read orders:refund\""),
+        (
+            "/scope",
+            "Bearer realm=\"yett\", error=\"insufficient_scope\", error_description=\"The access token lacks a scope\", scope=\"orders:read orders:refund\"",
+        ),
         (
             "/mfa",
             "Bearer error=\"insufficient_user_authentication\", \

@@ -62,13 +62,19 @@ routes:
     ))
     .file("keys.json", tokens.key_set())
     .start();
-    let from = |client: &str| Request::get("/address").header("x-forwarded-for", client).send(gateway.address()).status;
+    let from = |client: &str| {
+        Request::get("/address").header("x-forwarded-for", client).send(gateway.address()).status
+    };
     assert_eq!([from("192.0.2.1"), from("192.0.2.2"), from("192.0.2.1")], [200, 200, 429]);
     // One /64 is one client: its owner has all of its addresses.
-    assert_eq!([from("2001:db8::1"), from("2001:db8::ffff"), from("2001:db8:0:1::1")], [200, 429, 200]);
+    assert_eq!(
+        [from("2001:db8::1"), from("2001:db8::ffff"), from("2001:db8:0:1::1")],
+        [200, 429, 200]
+    );
 
     let (ada, bob) = (tokens.with(&json!({ "sub": "ada" })), tokens.with(&json!({ "sub": "bob" })));
-    let by = |path: &str, token: &str| Request::get(path).bearer(token).send(gateway.address()).status;
+    let by =
+        |path: &str, token: &str| Request::get(path).bearer(token).send(gateway.address()).status;
     assert_eq!([by("/user", &ada), by("/user", &bob), by("/user", &ada)], [200, 200, 429]);
     assert_eq!([by("/item/1", &ada), by("/item/2", &ada), by("/item/1", &ada)], [200, 200, 429]);
     // Another spelling of the same segment is the same key.

@@ -96,9 +96,11 @@ fn the_protocol_is_agreed_on() {
     let door = Door::new();
     let gateway = door.open("");
     let client = TlsClient::trusting(&door.authority);
-    for (offered, chosen) in
-        [(&["h2", "http/1.1"][..], Some(&b"h2"[..])), (&["http/1.1"], Some(b"http/1.1")), (&[], None)]
-    {
+    for (offered, chosen) in [
+        (&["h2", "http/1.1"][..], Some(&b"h2"[..])),
+        (&["http/1.1"], Some(b"http/1.1")),
+        (&[], None),
+    ] {
         let stream = client.clone().alpn(offered).connect(gateway.address(), "a.test").unwrap();
         assert_eq!(stream.conn.alpn_protocol(), chosen, "{offered:?}");
     }
@@ -113,12 +115,18 @@ fn the_protocol_is_agreed_on() {
 fn http2_end_to_end() {
     let door = Door::new();
     let gateway = door.open("");
-    let client = H2Client::connect(TlsClient::trusting(&door.authority), gateway.address(), "a.test");
+    let client =
+        H2Client::connect(TlsClient::trusting(&door.authority), gateway.address(), "a.test");
     for index in 0..3 {
         let answer = client.send(h2::request("GET", &format!("https://a.test/x?{index}"), ""));
-        assert_eq!((answer.status().as_u16(), answer.body().as_ref()), (200, format!("GET /x?{index} HTTP/1.1").as_bytes()));
+        assert_eq!(
+            (answer.status().as_u16(), answer.body().as_ref()),
+            (200, format!("GET /x?{index} HTTP/1.1").as_bytes())
+        );
     }
-    for (uri, status) in [("https://a.test/%2f", 400), ("https://a.test/../x", 400), ("https://a.test/%zz", 400)] {
+    for (uri, status) in
+        [("https://a.test/%2f", 400), ("https://a.test/../x", 400), ("https://a.test/%zz", 400)]
+    {
         assert_eq!(client.send(h2::request("GET", uri, "")).status(), status, "{uri}");
     }
     let events = gateway.events(6);
@@ -150,13 +158,16 @@ fn a_broken_certificate_changes_nothing() {
     let gateway = door.open("");
     let client = TlsClient::trusting(&door.authority);
     gateway.replace("a.pem", "nonsense");
-    eventually("the problem is logged", || gateway.log().contains("keeps its certificates").then_some(()));
+    eventually("the problem is logged", || {
+        gateway.log().contains("keeps its certificates").then_some(())
+    });
     assert_eq!(shown(&client.connect(gateway.address(), "a.test").unwrap()), door.a.der());
 }
 
 #[test]
 fn client_certificates() {
-    let (door, clients, strangers) = (Door::new(), Authority::new("clients"), Authority::new("strangers"));
+    let (door, clients, strangers) =
+        (Door::new(), Authority::new("clients"), Authority::new("strangers"));
     let known = clients.leaf(&["shop.test"]);
     let unknown = strangers.leaf(&["shop.test"]);
     for (mode, without) in [("required", false), ("optional", true)] {
@@ -167,7 +178,9 @@ fn client_certificates() {
             // With TLS 1.3 the refusal comes behind the client's handshake.
             let answer = client.connect(gateway.address(), "a.test").and_then(|mut stream| {
                 use std::io::{Read, Write};
-                stream.write_all(&Request::get("/").host("a.test").header("connection", "close").bytes())?;
+                stream.write_all(
+                    &Request::get("/").host("a.test").header("connection", "close").bytes(),
+                )?;
                 let mut start = [0; 12];
                 stream.read_exact(&mut start)?;
                 Ok(start)

@@ -43,7 +43,11 @@ fn round_robin_spreads_evenly() {
 
 #[test]
 fn least_request_avoids_the_busy_one() {
-    let held = || Origin::start(|seen| if seen.target() == "/hold" { Answer::Silence } else { Answer::ok("") });
+    let held = || {
+        Origin::start(
+            |seen| if seen.target() == "/hold" { Answer::Silence } else { Answer::ok("") },
+        )
+    };
     let (a, b) = (held(), held());
     let gateway = Gateway::start(&config(&[a.address(), b.address()], "balance: least_request"));
     let mut busy = Client::connect(gateway.address());
@@ -52,7 +56,8 @@ fn least_request_avoids_the_busy_one() {
     for _ in 0..8 {
         assert_eq!(Request::get("/").send(gateway.address()).status, 200);
     }
-    let (free, held) = if a.seen()[..].iter().any(|seen| seen.target() == "/hold") { (b, a) } else { (a, b) };
+    let (free, held) =
+        if a.seen()[..].iter().any(|seen| seen.target() == "/hold") { (b, a) } else { (a, b) };
     assert_eq!((free.seen().len(), held.seen().len()), (8, 1));
 }
 
@@ -68,7 +73,9 @@ fn a_health_check_takes_an_endpoint_out_and_back() {
     let (a, b) = (switched("a", sick.clone()), switched("b", Arc::default()));
     let health = "health: { path: /healthz, interval: 100ms, timeout: 5s, unhealthy_after: 2 }";
     let gateway = Gateway::start(&config(&[a.address(), b.address()], health));
-    let answers = || -> Vec<String> { (0..4).map(|_| Request::get("/").send(gateway.address()).text()).collect() };
+    let answers = || -> Vec<String> {
+        (0..4).map(|_| Request::get("/").send(gateway.address()).text()).collect()
+    };
     assert!(answers().contains(&"a".to_owned()));
     sick.store(true, Ordering::SeqCst);
     eventually("a is taken out", || answers().iter().all(|text| text == "b").then_some(()));
@@ -92,13 +99,22 @@ fn no_healthy_endpoint() {
 #[test]
 fn a_dead_endpoint_is_left_for_another() {
     let origin = named("alive");
-    let gateway = Gateway::start(&config(&[dead(), origin.address()], "retries: { attempts: 2, budget: 100% }"));
-    for request in [Request::get("/"), Request::new("POST", "/").body("a=1"), Request::get("/"), Request::new("POST", "/").body("a=2")] {
+    let gateway = Gateway::start(&config(
+        &[dead(), origin.address()],
+        "retries: { attempts: 2, budget: 100% }",
+    ));
+    for request in [
+        Request::get("/"),
+        Request::new("POST", "/").body("a=1"),
+        Request::get("/"),
+        Request::new("POST", "/").body("a=2"),
+    ] {
         assert_eq!(request.send(gateway.address()).text(), "alive");
     }
     let bodies: Vec<_> = origin.requests(4).into_iter().map(|seen| seen.body).collect();
     assert_eq!(bodies, [b"".to_vec(), b"a=1".to_vec(), b"".to_vec(), b"a=2".to_vec()]);
-    let attempts = |event: &serde_json::Value| event["yett"]["upstream"]["attempts"].as_u64().unwrap();
+    let attempts =
+        |event: &serde_json::Value| event["yett"]["upstream"]["attempts"].as_u64().unwrap();
     assert!(gateway.events(4).iter().any(|event| attempts(event) == 2));
 }
 
@@ -112,7 +128,8 @@ fn only_idempotent_requests_are_repeated() {
         assert_eq!(Request::get("/").send(gateway.address()).text(), "whole");
     }
     let before = broken.seen().len() + whole.seen().len();
-    let answers: Vec<_> = (0..4).map(|_| Request::new("POST", "/").body("a=1").send(gateway.address())).collect();
+    let answers: Vec<_> =
+        (0..4).map(|_| Request::new("POST", "/").body("a=1").send(gateway.address())).collect();
     assert_eq!(broken.seen().len() + whole.seen().len() - before, 4, "each was sent once");
     for answer in answers.iter().filter(|answer| answer.status != 200) {
         assert_eq!((answer.status, answer.code().as_str()), (502, "upstream.broken"));
@@ -140,7 +157,8 @@ fn services_that_fail() {
         let answer = Request::get(path).send(gateway.address());
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{path}");
     }
-    let codes: Vec<String> = gateway.events(4).iter().map(|event| action(event).to_owned()).collect();
+    let codes: Vec<String> =
+        gateway.events(4).iter().map(|event| action(event).to_owned()).collect();
     assert_eq!(codes, cases.map(|case| case.2));
 }
 
@@ -167,7 +185,8 @@ fn a_handshake_that_does_not_come() {
 /// The client learns that the answer is not whole, and the event says whose fault it was.
 #[test]
 fn an_answer_that_breaks_off() {
-    let origin = Origin::start(|_| Answer::bytes("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello"));
+    let origin =
+        Origin::start(|_| Answer::bytes("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello"));
     let gateway = Gateway::start(&config(&[origin.address()], ""));
     let mut client = Client::connect(gateway.address());
     client.send(&Request::get("/").bytes());
@@ -202,9 +221,13 @@ fn a_service_over_http2() {
             true => "protocol: h2, tls: { server_name: web.internal, ca: ca.pem }",
             false => "protocol: h2",
         };
-        let gateway = Setup::new(&config(&[origin.address()], service)).file("ca.pem", &authority.pem).start();
+        let gateway = Setup::new(&config(&[origin.address()], service))
+            .file("ca.pem", &authority.pem)
+            .start();
         for index in 0..3 {
-            let request = Request::new("POST", &format!("/x?{index}")).header("connection", "x-hop").header("x-hop", "1");
+            let request = Request::new("POST", &format!("/x?{index}"))
+                .header("connection", "x-hop")
+                .header("x-hop", "1");
             let answer = request.body("hello").send(gateway.address());
             assert_eq!((answer.status, answer.text()), (200, format!("/x?{index}")), "tls {tls}");
         }
@@ -228,7 +251,8 @@ fn a_service_proves_its_name() {
     for (name, ca, status) in cases {
         let origin = Origin::start_tls(leaf.server(&[]), |_| Answer::ok("proved"));
         let service = format!("tls: {{ server_name: {name}, ca: ca.pem }}");
-        let gateway = Setup::new(&config(&[origin.address()], &service)).file("ca.pem", &ca.pem).start();
+        let gateway =
+            Setup::new(&config(&[origin.address()], &service)).file("ca.pem", &ca.pem).start();
         let answer = Request::get("/").send(gateway.address());
         assert_eq!(answer.status, status, "{name}");
         if status == 502 {

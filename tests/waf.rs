@@ -54,7 +54,9 @@ fn multipart(name: &str, value: &str) -> Request {
     let body = format!(
         "--frontier\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n--frontier--\r\n"
     );
-    Request::new("POST", "/x").header("content-type", "multipart/form-data; boundary=frontier").body(body)
+    Request::new("POST", "/x")
+        .header("content-type", "multipart/form-data; boundary=frontier")
+        .body(body)
 }
 
 fn query(text: &str) -> String {
@@ -68,9 +70,15 @@ fn attacks_are_blocked_wherever_they_are() {
     let post = || Request::new("POST", "/x");
     let cases = [
         ("query", Request::get(&format!("/x?id={}", query(ATTACK)))),
-        ("path", Request::get("/x/%3Cscript%3Ealert(1)%3C%2Fscript%3E").header("connection", "close")),
+        (
+            "path",
+            Request::get("/x/%3Cscript%3Ealert(1)%3C%2Fscript%3E").header("connection", "close"),
+        ),
         ("header", Request::get("/x").header("referer", "<script>alert(document.cookie)</script>")),
-        ("shellshock", Request::get("/x").header("user-agent", "() { :;}; /bin/bash -c 'cat /etc/passwd'")),
+        (
+            "shellshock",
+            Request::get("/x").header("user-agent", "() { :;}; /bin/bash -c 'cat /etc/passwd'"),
+        ),
         ("cookie", Request::get("/x").header("cookie", &format!("session={ATTACK}"))),
         ("form", post().form(&format!("id={}", query(ATTACK)))),
         ("json", post().json(&json!({ "order": { "note": ATTACK } }))),
@@ -95,7 +103,9 @@ fn attacks_are_blocked_wherever_they_are() {
     let blocked = events.iter().filter(|event| action(event) == "waf.blocked");
     for event in blocked {
         assert_eq!(event["event"]["kind"], "alert");
-        assert!(event["yett"]["waf"]["score"].as_u64() >= event["yett"]["waf"]["threshold"].as_u64());
+        assert!(
+            event["yett"]["waf"]["score"].as_u64() >= event["yett"]["waf"]["threshold"].as_u64()
+        );
         assert!(!event["yett"]["waf"]["matches"].as_array().unwrap().is_empty());
     }
     origin.expect_nothing();
@@ -109,7 +119,9 @@ fn ordinary_requests_pass() {
     let requests = [
         Request::get("/x?q=rock+%26+roll&page=2"),
         post().form("name=O'Brien&city=S%C3%A3o+Paulo"),
-        post().json(&json!({ "note": "please select the blue one from the union store", "count": 3 })),
+        post().json(
+            &json!({ "note": "please select the blue one from the union store", "count": 3 }),
+        ),
         multipart("comment", "it's 5 o'clock -- time to go"),
         Request::get("/x").header("cookie", "session=0a1b2c; theme=dark"),
     ];
@@ -142,11 +154,21 @@ fn the_query_is_judged_without_a_body() {
     let origin = sizes();
     let gateway = gateway(&origin);
     let target = format!("/headless?id={}", query(ATTACK));
-    for request in [Request::get(&target), Request::new("POST", &target).body("a"), Request::new("HEAD", &target)] {
+    for request in [
+        Request::get(&target),
+        Request::new("POST", &target).body("a"),
+        Request::new("HEAD", &target),
+    ] {
         assert_eq!(request.send(gateway.address()).status, 403);
     }
     origin.expect_nothing();
-    assert_eq!(Request::new("POST", "/headless").form(&format!("id={}", query(ATTACK))).send(gateway.address()).status, 200);
+    assert_eq!(
+        Request::new("POST", "/headless")
+            .form(&format!("id={}", query(ATTACK)))
+            .send(gateway.address())
+            .status,
+        200
+    );
     assert_eq!(gateway.events(4)[3]["yett"]["waf"]["inspected"], "head");
 }
 
@@ -154,7 +176,10 @@ fn the_query_is_judged_without_a_body() {
 fn off_inspects_nothing() {
     let origin = sizes();
     let gateway = gateway(&origin);
-    assert_eq!(Request::get(&format!("/off?id={}", query(ATTACK))).send(gateway.address()).status, 200);
+    assert_eq!(
+        Request::get(&format!("/off?id={}", query(ATTACK))).send(gateway.address()).status,
+        200
+    );
     assert!(gateway.event()["yett"]["waf"].is_null());
 }
 
@@ -162,7 +187,9 @@ fn off_inspects_nothing() {
 fn an_exception_holds_where_it_says() {
     let origin = sizes();
     let gateway = gateway(&origin);
-    let ask = |path: &str, body: Value| Request::new("POST", path).json(&body).send(gateway.address()).status;
+    let ask = |path: &str, body: Value| {
+        Request::new("POST", path).json(&body).send(gateway.address()).status
+    };
     assert_eq!(ask("/excepted", json!({ "note": ATTACK })), 200);
     assert_eq!(ask("/excepted", json!({ "title": ATTACK })), 403);
     assert_eq!(ask("/excepted", json!({ "note": "fine", "inner": { "note": ATTACK } })), 403);
@@ -204,7 +231,9 @@ fn bodies_at_their_bound() {
             assert_eq!(answer.status, status, "{path} {size} in chunks");
             let seen = origin.seen();
             match status {
-                200 => assert!(seen.iter().all(|one| one.body == body.as_bytes()) && seen.len() == 2),
+                200 => {
+                    assert!(seen.iter().all(|one| one.body == body.as_bytes()) && seen.len() == 2)
+                }
                 _ => assert!(seen.iter().all(|one| one.body.is_empty() && !one.complete)),
             }
         }
@@ -217,7 +246,9 @@ fn a_declared_length_beyond_the_bound() {
     let origin = sizes();
     let gateway = gateway(&origin);
     for fields in ["", "Expect: 100-continue\r\n"] {
-        let head = format!("POST /x HTTP/1.1\r\nHost: a.test\r\n{fields}Content-Length: 104857600\r\n\r\n");
+        let head = format!(
+            "POST /x HTTP/1.1\r\nHost: a.test\r\n{fields}Content-Length: 104857600\r\n\r\n"
+        );
         let answer = Response::only(&raw(gateway.address(), head.as_bytes()));
         assert_eq!((answer.status, answer.code().as_str()), (413, "waf.body_too_large"));
     }
@@ -231,7 +262,8 @@ fn a_body_that_is_asked_for() {
     let gateway = gateway(&origin);
     for (body, status) in [(form(2_000), 200), (format!("id={}", query(ATTACK)), 403)] {
         let mut client = Client::connect(gateway.address());
-        let request = Request::new("POST", "/x").header("expect", "100-continue").form(&body).bytes();
+        let request =
+            Request::new("POST", "/x").header("expect", "100-continue").form(&body).bytes();
         let (head, _) = request.split_at(request.len() - body.len());
         client.send(head);
         assert_eq!(client.response().status, 100);
@@ -246,14 +278,20 @@ fn a_body_that_is_asked_for() {
 #[test]
 fn an_attack_in_chunks_is_held_back() {
     let attack = |size: usize| format!("{}&id={}", form(size), query(ATTACK));
-    for (size, part) in [(100, 3), (100, 50), (30 * KIB, 1_000), (100 * KIB, 8_000), (120 * KIB, 60_000)] {
+    for (size, part) in
+        [(100, 3), (100, 50), (30 * KIB, 1_000), (100 * KIB, 8_000), (120 * KIB, 60_000)]
+    {
         let origin = sizes();
         let gateway = gateway(&origin);
         let body = attack(size);
         let mut client = Client::connect(gateway.address());
         client.offer(&stream("/x", body.as_bytes(), part));
         let answer = client.response();
-        assert_eq!((answer.status, answer.code().as_str()), (403, "waf.blocked"), "{size} by {part}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (403, "waf.blocked"),
+            "{size} by {part}"
+        );
         assert_eq!(action(&gateway.event()), "waf.blocked");
         let seen = origin.seen();
         assert!(seen.iter().all(|one| one.body.is_empty() && !one.complete), "{size} by {part}");
@@ -271,7 +309,9 @@ fn an_attack_in_chunks_is_held_back() {
 /// What was inspected is what is forwarded, however it came.
 #[test]
 fn a_body_arrives_as_it_was_sent() {
-    for (size, part) in [(1, 1), (5_000, 7), (64 * KIB, 1_460), (65 * KIB, 8_000), (127 * KIB, 16_384)] {
+    for (size, part) in
+        [(1, 1), (5_000, 7), (64 * KIB, 1_460), (65 * KIB, 8_000), (127 * KIB, 16_384)]
+    {
         let origin = Origin::start(|seen| Answer::ok(&seen.body));
         let gateway = gateway(&origin);
         let body: Vec<u8> = (0..size).map(|at| b"abcdefghijklmnopqrstuvwxyz"[at % 26]).collect();
@@ -297,7 +337,10 @@ fn a_partly_inspected_body_passes_whole() {
     let gateway = gateway(&origin);
     for size in [KIB - 1, KIB, KIB + 1, 70 * KIB, 300 * KIB] {
         let body = form(size);
-        for bytes in [Request::new("POST", "/partial").form(&body).bytes(), stream("/partial", body.as_bytes(), 4_000)] {
+        for bytes in [
+            Request::new("POST", "/partial").form(&body).bytes(),
+            stream("/partial", body.as_bytes(), 4_000),
+        ] {
             let mut client = Client::connect(gateway.address());
             client.send(&bytes);
             let answer = client.response();
@@ -310,7 +353,10 @@ fn a_partly_inspected_body_passes_whole() {
     assert_eq!(events[9]["yett"]["waf"]["inspected"], "partial");
     // The inspected beginning still counts.
     let early = format!("id={}&{}", query(ATTACK), form(5_000));
-    assert_eq!(Request::new("POST", "/partial").form(&early).send(gateway.address()).code(), "waf.blocked");
+    assert_eq!(
+        Request::new("POST", "/partial").form(&early).send(gateway.address()).code(),
+        "waf.blocked"
+    );
 }
 
 #[test]
@@ -319,7 +365,11 @@ fn a_body_that_does_not_come() {
     let gateway = gateway(&origin);
     for head in [
         Request::new("POST", "/small").header("content-length", "10").bytes(),
-        [Request::new("POST", "/small").header("transfer-encoding", "chunked").bytes(), b"5\r\nhel".to_vec()].concat(),
+        [
+            Request::new("POST", "/small").header("transfer-encoding", "chunked").bytes(),
+            b"5\r\nhel".to_vec(),
+        ]
+        .concat(),
     ] {
         let answer = Response::only(&raw(gateway.address(), &head));
         assert_eq!((answer.status, answer.code().as_str()), (408, "waf.body_timeout"));
@@ -347,12 +397,17 @@ fn a_coded_body_is_refused_where_bodies_are_inspected() {
     let origin = sizes();
     let gateway = gateway(&origin);
     let gzip = |path: &str, coding: &str| {
-        let request = Request::new("POST", path).header("content-encoding", coding).body([0x1f, 0x8b, 8, 0]);
+        let request =
+            Request::new("POST", path).header("content-encoding", coding).body([0x1f, 0x8b, 8, 0]);
         request.send(gateway.address())
     };
     for coding in ["gzip", "GZIP", "br", "identity, gzip", "deflate"] {
         let answer = gzip("/x", coding);
-        assert_eq!((answer.status, answer.code().as_str()), (400, "waf.body_unreadable"), "{coding}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (400, "waf.body_unreadable"),
+            "{coding}"
+        );
     }
     origin.expect_nothing();
     assert_eq!(gzip("/x", "identity").status, 200);
@@ -380,7 +435,8 @@ fn bodies_over_http2() {
         "{}\nlisteners: {{ public: {{ bind: \"127.0.0.1:0\", tls: {{ certificates: [{{ cert: cert.pem, key: key.pem }}] }} }} }}",
         config(&origin)
     );
-    let gateway = Setup::new(&config).file("cert.pem", &leaf.cert).file("key.pem", &leaf.key).start();
+    let gateway =
+        Setup::new(&config).file("cert.pem", &leaf.cert).file("key.pem", &leaf.key).start();
     let client = H2Client::connect(TlsClient::trusting(&authority), gateway.address(), "a.test");
     let send = |body: &str, part: usize| {
         let parts = body.as_bytes().chunks(part).map(Bytes::copy_from_slice).collect();
@@ -391,7 +447,10 @@ fn bodies_over_http2() {
     };
     for (size, part) in [(100, 10), (60 * KIB, 8_000), (100 * KIB, 16_384), (128 * KIB, 16_384)] {
         let answer = send(&form(size), part);
-        assert_eq!((answer.status().as_u16(), answer.body().as_ref()), (200, size.to_string().as_bytes()));
+        assert_eq!(
+            (answer.status().as_u16(), answer.body().as_ref()),
+            (200, size.to_string().as_bytes())
+        );
     }
     let passed = origin.seen().len();
     for (size, part) in [(100, 10), (60 * KIB, 8_000), (100 * KIB, 16_384)] {

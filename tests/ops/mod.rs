@@ -7,6 +7,7 @@ mod http2;
 mod keys;
 mod load;
 mod memory;
+mod pipelining;
 mod process;
 mod reload;
 mod shutdown;

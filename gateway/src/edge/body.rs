@@ -153,7 +153,7 @@ fn refused() -> Box<Error> {
     Error::new(ErrorType::HTTPStatus(403))
 }
 
-/// The rules of the body phase look at the query and the fields too: they run for every request.
+/// Most rules, those about the query included, decide in the body phase: it comes without a body too.
 fn without_body(session: &mut Session, exchange: &mut Exchange) -> Result<(), Refused> {
     if let Some(inspection) = &mut exchange.inspection
         && (session.is_upgrade_req() || !session.as_downstream_mut().is_body_empty())
@@ -163,10 +163,12 @@ fn without_body(session: &mut Session, exchange: &mut Exchange) -> Result<(), Re
     pipeline::body(exchange)
 }
 
-/// `None`: nothing to read, or a body that the rules do not want.
+/// `None`: nothing to read, or a stream that must not be held. An upgrade request with a body was refused at the door, so
+/// no body goes past the rules this way.
 fn appetite(session: &mut Session, exchange: &Exchange) -> Option<Appetite> {
     let appetite = exchange.inspection.as_ref()?.appetite()?;
-    (!session.as_downstream_mut().is_body_empty()).then_some(appetite)
+    let body = !session.is_upgrade_req() && !session.as_downstream_mut().is_body_empty();
+    body.then_some(appetite)
 }
 
 async fn read_until(

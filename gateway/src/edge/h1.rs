@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep, timeout_at};
 use super::gateway::Gateway;
 use super::listener::Stop;
 use super::reply::Reply;
+use super::stream::Gathered;
 use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding};
@@ -41,12 +42,14 @@ static LAST: LazyLock<Stop> = LazyLock::new(|| watch::channel(true).1);
 
 /// Serves requests until the connection ends; once the listener stops, the next answer ends it.
 pub(super) async fn serve(
-    mut stream: Stream,
+    stream: Gathered,
     connection: Arc<Connection>,
     gateway: &Arc<Gateway>,
     stop: &Stop,
 ) {
     let bounds = &connection.listener.bounds;
+    let boundary = stream.boundary();
+    let mut stream: Stream = Box::new(stream);
     let mut bytes = BytesMut::new();
     // Made once for the connection: registering a timer and a watcher for every request costs more than the waiting.
     let idle = tokio::time::sleep(bounds.idle_timeout.0);
@@ -62,11 +65,13 @@ pub(super) async fn serve(
             Err(finding) => return refuse(stream, finding, &connection, gateway).await,
         };
         let now = Now::read();
-        let (arrival, request, rest) = match admit(&mut bytes, length, &connection, now) {
-            Ok(parts) => parts,
-            Err(finding) => return refuse(stream, finding, &connection, gateway).await,
-        };
+        let Admitted { arrival, request, rest, left } =
+            match admit(&mut bytes, length, &connection, now) {
+                Ok(admitted) => admitted,
+                Err(finding) => return refuse(stream, finding, &connection, gateway).await,
+            };
         bytes = rest;
+        boundary.set(left);
         let mut session = ServerSession::new_http1(stream);
         session.set_pipelined_prefix(request);
         session.set_connection_user_context(Some(Box::new(arrival)));
@@ -75,6 +80,7 @@ pub(super) async fn serve(
             Some(reused) => stream = reused.consume().0,
             None => return,
         }
+        boundary.open();
     }
 }
 
@@ -175,13 +181,24 @@ fn too_large(bound: usize) -> Decision<Option<usize>> {
         .detail(format!("the request head is larger than {bound} bytes")))
 }
 
+/// A request whose head is good.
+struct Admitted {
+    arrival: Arrival,
+    /// What was read of it.
+    request: BytesMut,
+    /// What was read after it.
+    rest: BytesMut,
+    /// Bytes of it that are still to be read; `u64::MAX` when its end is found while reading.
+    left: u64,
+}
+
 /// Judges the head; splits what was read into this request and what follows it (pipelining).
 fn admit(
     bytes: &mut BytesMut,
     length: usize,
     connection: &Arc<Connection>,
     now: Now,
-) -> Decision<(Arrival, BytesMut, BytesMut)> {
+) -> Decision<Admitted> {
     let head = head::read(&bytes[..length])?;
     let canonical = decide(Raw { method: head.method, target: head.target, host: head.host })?;
     let raw_target = canonical.rewritten.then(|| Box::from(head.target));
@@ -196,6 +213,12 @@ fn admit(
         }
         Framing::Chunked => bytes.len(),
     };
+    let left = match head.framing {
+        Framing::None if asks_for_upgrade(&bytes[..length]) => u64::MAX,
+        Framing::None => 0,
+        Framing::Length(body) => body - (end - length) as u64,
+        Framing::Chunked => u64::MAX,
+    };
     let mut request = bytes.split_to(end);
     if let Some(mut line) = line {
         line.extend_from_slice(&request[old_line..]);
@@ -204,7 +227,13 @@ fn admit(
     let rest = std::mem::take(bytes);
     let arrival =
         Arrival { connection: connection.clone(), now, canonical: Some(canonical), raw_target };
-    Ok((arrival, request, rest))
+    Ok(Admitted { arrival, request, rest, left })
+}
+
+/// What follows such a head may be another protocol, which has no end.
+fn asks_for_upgrade(head: &[u8]) -> bool {
+    const FIELD: &[u8] = b"\nupgrade:";
+    head.windows(FIELD.len()).any(|bytes| bytes.eq_ignore_ascii_case(FIELD))
 }
 
 fn rewritten_line(head: &head::Head<'_>, target: &str) -> BytesMut {

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use pingora::listeners::tls::Acceptor;
 use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora::protocols::l4::stream::Stream as TransportStream;
-use pingora::protocols::{ALPN, GetSocketDigest, SocketDigest, Ssl, Stream};
+use pingora::protocols::{ALPN, GetSocketDigest, SocketDigest, Ssl};
 use std::os::fd::AsRawFd;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
@@ -140,7 +140,7 @@ async fn serve(
     let transport = transport(socket, peer);
     let Some(tls) = &plan.tls else {
         let connection = Arc::new(Connection::new(plan, peer, false, None));
-        h1::serve(Box::new(Gathered::new(Box::new(transport))), connection, gateway, stop).await;
+        h1::serve(Gathered::new(Box::new(transport)), connection, gateway, stop).await;
         return Ok(());
     };
     let acceptor = Acceptor::from_server_config(tls.config.clone());
@@ -155,9 +155,9 @@ async fn serve(
     let tls_version = stream.get_ssl().and_then(|tls| tls.version());
     let speaks_h2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
     let connection = Arc::new(Connection::new(plan, peer, true, tls_version));
-    let stream: Stream = Box::new(Gathered::new(Box::new(stream)));
+    let stream = Gathered::new(Box::new(stream));
     match speaks_h2 {
-        true => h2::serve(stream, connection, gateway, stop).await,
+        true => h2::serve(Box::new(stream), connection, gateway, stop).await,
         false => h1::serve(stream, connection, gateway, stop).await,
     }
     Ok(())

@@ -4,10 +4,15 @@
 //! Two times belong to it. What waits is sent after [`GATHER_TIME`] at the latest, so a service that answers slowly is
 //! heard slowly, not at the end. And a client that takes nothing for [`bounds::WRITE_TIMEOUT`] loses its connection: the
 //! framework times the writes of bodies, but neither heads nor flushes.
+//!
+//! And it knows where a request ends. The framework listens to the client while a service works, to see it leave, and
+//! takes whatever it hears for a breach of protocol; but a client may send its next request early (RFC 9112 §9.3.2).
+//! What comes after the end of a request waits here.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -26,14 +31,46 @@ use crate::base::bounds;
 
 /// Writes of this size and more go out at once.
 const GATHER_BYTES: usize = 8 * 1024;
+/// Bytes of the next request that are taken before the present one is answered; the rest waits in the kernel.
+const AHEAD_BYTES: usize = 2 * 1024;
 /// How long written bytes may wait for more.
 const GATHER_TIME: Duration = Duration::from_millis(5);
+
+/// How many bytes of the present request have not been read yet.
+#[derive(Debug)]
+pub(super) struct Boundary(AtomicU64);
+
+impl Boundary {
+    /// Its end is not known: all that comes belongs to it.
+    pub(super) fn open(&self) {
+        self.0.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// So many bytes are left of it.
+    pub(super) fn set(&self, left: u64) {
+        self.0.store(left, Ordering::Relaxed);
+    }
+
+    fn left(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn pass(&self, count: usize) {
+        let left = self.left();
+        if left != u64::MAX {
+            self.set(left.saturating_sub(count as u64));
+        }
+    }
+}
 
 /// A connection that gathers small writes until it is flushed.
 #[derive(Debug)]
 pub(super) struct Gathered {
     inner: Stream,
     waiting: BytesMut,
+    boundary: Arc<Boundary>,
+    /// Read beyond the boundary.
+    ahead: BytesMut,
     /// Set while the client takes nothing: when it loses the connection.
     stalled: Option<Pin<Box<Sleep>>>,
     /// Set while something waits and the other side is listened to: when it is sent.
@@ -42,7 +79,58 @@ pub(super) struct Gathered {
 
 impl Gathered {
     pub(super) fn new(inner: Stream) -> Gathered {
-        Gathered { inner, waiting: BytesMut::new(), stalled: None, lingering: None }
+        Gathered {
+            inner,
+            waiting: BytesMut::new(),
+            boundary: Arc::new(Boundary(AtomicU64::new(u64::MAX))),
+            ahead: BytesMut::new(),
+            stalled: None,
+            lingering: None,
+        }
+    }
+
+    /// Says where the present request ends.
+    pub(super) fn boundary(&self) -> Arc<Boundary> {
+        self.boundary.clone()
+    }
+
+    /// Listens beyond the end of the request: ready only when the client is gone.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0u8; AHEAD_BYTES];
+        while self.ahead.len() < AHEAD_BYTES {
+            let mut read = ReadBuf::new(&mut bytes[self.ahead.len()..]);
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                // Who sent a request before it closed its half still waits for the answer.
+                return if self.ahead.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending };
+            }
+            self.ahead.extend_from_slice(read.filled());
+        }
+        // Enough is known: it listens. Whoever reads on after the answer finds it here.
+        Poll::Pending
+    }
+
+    fn poll_within(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let room = usize::try_from(self.boundary.left()).unwrap_or(usize::MAX).min(buf.remaining());
+        if !self.ahead.is_empty() {
+            let count = room.min(self.ahead.len());
+            buf.put_slice(&self.ahead.split_to(count));
+            self.boundary.pass(count);
+            return Poll::Ready(Ok(()));
+        }
+        self.ahead = BytesMut::new();
+        if room == buf.remaining() {
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+            self.boundary.pass(buf.filled().len() - before);
+            return Poll::Ready(Ok(()));
+        }
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(room));
+        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut part))?;
+        let count = part.filled().len();
+        buf.advance(count);
+        self.boundary.pass(count);
+        Poll::Ready(Ok(()))
     }
 
     fn poll_empty(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -95,7 +183,10 @@ impl AsyncRead for Gathered {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        let read = match self.boundary.left() {
+            0 => self.poll_ahead(cx),
+            _ => self.poll_within(cx, buf),
+        };
         if read.is_pending() {
             self.poll_linger(cx);
         }

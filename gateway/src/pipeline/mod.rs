@@ -12,6 +12,9 @@ pub mod mode;
 pub mod permit;
 pub mod trial;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use http::HeaderMap;

@@ -15,6 +15,7 @@ use crate::config::document::{TestExpect, TestRequest};
 use crate::config::reload::failed;
 use crate::config::snapshot::Snapshot;
 use crate::stages::normalise::decide::{Raw, decide};
+use crate::stages::waf::decide::too_large;
 
 /// Address of a client that a test does not name (RFC 5737).
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -115,16 +116,15 @@ fn headers(request: &TestRequest) -> Result<HeaderMap, String> {
 
 fn body(exchange: &mut Exchange, request: &TestRequest) {
     let bytes = request.body.as_deref().unwrap_or_default().as_bytes();
-    if let Some(inspection) = &mut exchange.inspection {
-        if let Some(appetite) =
-            inspection.appetite().filter(|appetite| bytes.len() > appetite.bytes)
-            && appetite.reject
-        {
-            let finding = crate::stages::waf::decide::too_large(appetite.bytes);
-            exchange.ledger.refuse(finding);
-            return;
+    if let Some(inspection) = exchange.inspection.as_mut().filter(|_| !bytes.is_empty()) {
+        match inspection.appetite() {
+            Some(appetite) if appetite.reject && bytes.len() > appetite.bytes => {
+                exchange.ledger.refuse(too_large(appetite.bytes));
+                return;
+            }
+            Some(_) => inspection.feed(bytes, true),
+            None => inspection.skip_body(),
         }
-        inspection.feed(bytes, true);
     }
     if super::body(exchange).is_ok() {
         super::permit(exchange);

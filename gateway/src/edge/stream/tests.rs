@@ -76,3 +76,43 @@ async fn a_slow_client_that_takes_something_keeps_its_connection() {
     gathered.flush().await.unwrap();
     assert_eq!(reader.await.unwrap(), 64);
 }
+
+/// What of "body" + "next" is heard while so many bytes are left, and what after that.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_heard_beyond_the_end_of_a_request() {
+    for left in 0..=8u64 {
+        let (mut gathered, mut client) = pair(1024);
+        let boundary = gathered.boundary();
+        boundary.set(left);
+        client.write_all(b"bodynext").await.unwrap();
+        let mut heard = Vec::new();
+        let mut bytes = [0u8; 3];
+        while let Ok(read) = timeout(GATHER_TIME, gathered.read(&mut bytes)).await {
+            heard.extend_from_slice(&bytes[..read.unwrap()]);
+        }
+        assert_eq!(heard.len() as u64, left);
+        boundary.open();
+        let mut rest = vec![0u8; 8 - heard.len()];
+        gathered.read_exact(&mut rest).await.unwrap();
+        assert_eq!([heard, rest].concat(), b"bodynext", "{left} bytes left");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_the_end_of_a_request_only_a_departure_is_heard() {
+    let (mut gathered, client) = pair(1024);
+    gathered.boundary().set(0);
+    drop(client);
+    assert_eq!(gathered.read(&mut [0u8; 8]).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_than_its_bound_is_kept_ahead() {
+    let (mut gathered, mut client) = pair(super::AHEAD_BYTES);
+    gathered.boundary().set(0);
+    let flood = vec![b'x'; 4 * super::AHEAD_BYTES];
+    let sent = tokio::spawn(async move { client.write_all(&flood).await });
+    assert!(timeout(GATHER_TIME, gathered.read(&mut [0u8; 8])).await.is_err());
+    assert_eq!(gathered.ahead.len(), super::AHEAD_BYTES);
+    assert!(!sent.is_finished(), "the rest waits where it came from");
+}
