@@ -19,6 +19,7 @@ mod ops;
 mod policy;
 mod ratelimit;
 mod routing;
+mod settings;
 mod smoke;
 mod streams;
 mod tls;

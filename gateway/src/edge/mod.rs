@@ -23,3 +23,6 @@ mod reply;
 pub mod server;
 mod stream;
 mod upgrade;
+
+#[cfg(test)]
+mod tests;
