@@ -234,6 +234,7 @@ fn a_service_over_http2() {
         let seen = origin.seen();
         assert_eq!((seen.len(), origin.connections()), (3, 1), "tls {tls}");
         assert_eq!((seen[0].method.as_str(), seen[0].body.as_ref()), ("POST", b"hello".as_slice()));
+        assert_eq!(seen[2].target, "/x?2");
         assert!(!seen[0].headers.contains_key("x-hop"));
     }
 }

@@ -12,8 +12,6 @@ use super::{Wire, eventually};
 /// A request as it arrived.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// Number of the connection, from 0.
-    pub connection: usize,
     /// Request line and fields, as sent.
     pub head: Vec<u8>,
     /// What has arrived of the body, without chunk framing.
@@ -218,17 +216,17 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(socket) = socket else { return };
-        let number = shared.connections.fetch_add(1, Ordering::SeqCst);
+        shared.connections.fetch_add(1, Ordering::SeqCst);
         shared.sockets.lock().unwrap().push(socket.try_clone().unwrap());
         let shared = shared.clone();
         std::thread::spawn(move || {
             let closer = socket.try_clone().unwrap();
             match &shared.tls {
-                None => _ = serve(&mut Counted { wire: socket, shared: &shared }, number, &shared),
+                None => _ = serve(&mut Counted { wire: socket, shared: &shared }, &shared),
                 Some(tls) => {
                     let tls = ServerConnection::new(tls.clone()).unwrap();
                     let wire = StreamOwned::new(tls, socket);
-                    _ = serve(&mut Counted { wire, shared: &shared }, number, &shared);
+                    _ = serve(&mut Counted { wire, shared: &shared }, &shared);
                 }
             }
             let _ = closer.shutdown(Shutdown::Both);
@@ -261,7 +259,7 @@ impl<W: Write> Write for Counted<'_, W> {
 }
 
 /// Serves requests until the connection ends.
-fn serve(wire: &mut impl Wire, connection: usize, shared: &Shared) -> Option<()> {
+fn serve(wire: &mut impl Wire, shared: &Shared) -> Option<()> {
     let mut buffer = Vec::new();
     loop {
         let end = loop {
@@ -272,7 +270,7 @@ fn serve(wire: &mut impl Wire, connection: usize, shared: &Shared) -> Option<()>
         };
         let head: Vec<u8> = buffer.drain(..end).collect();
         let mut request = Recording { shared, index: 0 };
-        request.begin(Seen { connection, head, ..Seen::default() });
+        request.begin(Seen { head, ..Seen::default() });
         read_body(wire, &mut buffer, &request)?;
         request.update(|seen| seen.complete = true);
         let seen = request.seen();

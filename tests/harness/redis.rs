@@ -47,10 +47,6 @@ impl Redis {
         accepts.then_some(Redis { child, address, _folder: folder })
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }

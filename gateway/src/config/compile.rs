@@ -239,7 +239,8 @@ impl Names<'_> {
     }
 
     fn route(&self, index: usize, section: &RouteSection, cx: &mut Compile) -> Option<RoutePlan> {
-        let (service, respond) = self.destination(section, cx)?;
+        // Asked for at the end: a route that goes nowhere may have other mistakes to report.
+        let destination = self.destination(section, cx);
         let auth = self.auth(section, cx);
         let identity = auth.as_ref().map(|auth| self.identity(auth, section, cx));
         let policy = match (&auth, &identity) {
@@ -252,31 +253,35 @@ impl Names<'_> {
             .screen
             .as_ref()
             .map(|screen| cx.within("screen", |cx| ScreenPlan::compile(screen, cx)));
+        let limits = cx.within("limits", |cx| self.route_limits(section, cx));
+        let waf = cx.within("waf", |cx| {
+            self.profiles.for_route(
+                section.waf.as_ref(),
+                self.document.defaults.waf.as_deref(),
+                cx,
+            )
+        });
+        let forward = cx.within("forward", |cx| {
+            Forward::compile(
+                section.forward.as_ref(),
+                &self.document.defaults.forward,
+                &self.forwarded,
+                cx,
+            )
+        });
+        let (service, respond) = destination?;
         Some(RoutePlan {
             id: section.id.as_str().into(),
             slot: u32::try_from(index).unwrap_or(u32::MAX),
             normalise: normalise::plan::Plan::compile(&section.normalise),
             screen: screen.filter(|screen| screen.mode != Mode::Off && !screen.is_empty()),
-            limits: cx.within("limits", |cx| self.route_limits(section, cx)),
+            limits,
             identity: identity
                 .filter(|_| auth.as_ref().is_some_and(|auth| auth.mode != Some(Mode::Off))),
             auth_mode: auth.as_ref().and_then(|auth| auth.mode).unwrap_or_default(),
             policy,
-            waf: cx.within("waf", |cx| {
-                self.profiles.for_route(
-                    section.waf.as_ref(),
-                    self.document.defaults.waf.as_deref(),
-                    cx,
-                )
-            }),
-            forward: cx.within("forward", |cx| {
-                Forward::compile(
-                    section.forward.as_ref(),
-                    &self.document.defaults.forward,
-                    &self.forwarded,
-                    cx,
-                )
-            }),
+            waf,
+            forward,
             service,
             respond,
         })

@@ -185,7 +185,6 @@ async fn read_until(
     loop {
         match declared {
             Some(_) if beyond && bytes.len() >= appetite.bytes => return Ok(Read::Beginning),
-            Some(_) if beyond => {}
             // One read is at most 64 KiB, so there always is a last one.
             Some(length) if length - bytes.len() <= REPLAY_BYTES => {
                 session.enable_retry_buffering()

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! server ── listener ── tls ── h1 ─┐
-//!    │                      └─ h2 ─┴─ proxy ── body ── peer
+//!    │                      └─ h2 ─┴─ proxy ── body ── peer ── upgrade
 //!    └─ handover                        └─ reply
 //! ```
 //!
@@ -22,6 +22,7 @@ mod proxy_protocol;
 mod reply;
 pub mod server;
 mod stream;
+mod upgrade;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use pingora::utils::tls::{WrappedX509, parse_x509};
 use pingora::{Error, ErrorType, Result};
 
 use super::proxy::Context;
+use super::upgrade::Patient;
 use crate::base::bounds;
 use crate::base::clock::Now;
 use crate::base::code::Stage;
@@ -24,15 +25,17 @@ pub(super) struct Attempt {
     tried: Tried,
     /// In flight until the exchange ends or another peer is chosen.
     peer: Peer,
+    /// Chosen for another attempt, when the one in flight failed and may be repeated.
+    next: Option<Peer>,
     started: Instant,
 }
 
 /// Chooses a peer. The permit is asked for here: this is the only way to a service.
-pub(super) fn choose(context: &mut Context) -> Result<Box<HttpPeer>> {
+pub(super) fn choose(session: &Session, context: &mut Context) -> Result<Box<HttpPeer>> {
     let now = Now::read();
-    let (mut tried, started) = match context.attempt.take() {
-        Some(attempt) => (attempt.tried, attempt.started),
-        None => (Tried::new(), now.instant),
+    let (mut tried, next, started) = match context.attempt.take() {
+        Some(attempt) => (attempt.tried, attempt.next, attempt.started),
+        None => (Tried::new(), None, now.instant),
     };
     let exchange = context.exchange()?;
     if exchange.permit().is_none() {
@@ -41,7 +44,7 @@ pub(super) fn choose(context: &mut Context) -> Result<Box<HttpPeer>> {
     let Some(service) = exchange.route().and_then(|route| route.service.clone()) else {
         return Err(Error::explain(ErrorType::InternalError, "route without service"));
     };
-    let picked = service.pick(&tried, now);
+    let picked = next.map_or_else(|| service.pick(&tried, now), Ok);
     let peer = match exchange.ledger.demand(picked) {
         Ok(peer) => peer,
         Err(_refused) => return Err(Error::new(ErrorType::HTTPStatus(503))),
@@ -55,8 +58,14 @@ pub(super) fn choose(context: &mut Context) -> Result<Box<HttpPeer>> {
         response: None,
         status: None,
     });
-    let target = Box::new(framework_peer(&peer));
-    context.attempt = Some(Box::new(Attempt { tried, peer, started }));
+    let mut target = Box::new(framework_peer(&peer));
+    if session.is_upgrade_req() && !peer.http2 {
+        let connect_timeout = peer.timeouts.connect;
+        target.options.custom_l4 = Some(Arc::new(Patient { address: peer.address, connect_timeout }));
+        // Such a connection never comes from the pool of ordinary ones.
+        target.group_key = !target.group_key;
+    }
+    context.attempt = Some(Box::new(Attempt { tried, peer, next: None, started }));
     Ok(target)
 }
 
@@ -116,6 +125,7 @@ pub(super) fn broke(
     retry_if(session, context, error, &method)
 }
 
+/// Another attempt needs another endpoint: without one the failure of this attempt is the answer.
 fn retry_if(
     session: &Session,
     context: &mut Context,
@@ -123,16 +133,22 @@ fn retry_if(
     method: &Method,
 ) -> Box<Error> {
     let mut error = error;
-    let unseen = session.response_written().is_none();
-    let tried = context.attempt.as_ref().map(|attempt| &attempt.tried);
-    let allowed = unseen
-        && tried.is_some_and(|tried| {
-            let route = context.exchange.as_ref().and_then(|exchange| exchange.route());
-            let service = route.and_then(|route| route.service.as_ref());
-            service.is_some_and(|service| service.may_retry(method, tried, Now::read()))
-        });
-    error.set_retry(allowed);
+    error.set_retry(session.response_written().is_none() && next(context, method).is_some());
     error
+}
+
+fn next(context: &mut Context, method: &Method) -> Option<()> {
+    let route = context.exchange.as_ref().and_then(|exchange| exchange.route())?;
+    let service = route.service.clone()?;
+    let attempt = context.attempt.as_mut()?;
+    let now = Now::read();
+    let peer = service.pick(&attempt.tried, now).ok()?;
+    // Last, because it takes one retry out of the budget.
+    if !service.may_retry(method, &attempt.tried, now) {
+        return None;
+    }
+    attempt.next = Some(peer);
+    Some(())
 }
 
 /// Failures before a connection stands.

@@ -179,8 +179,8 @@ impl ProxyHttp for Proxy {
         super::body::forward(body, end, context)
     }
 
-    async fn upstream_peer(&self, _: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
-        peer::choose(context)
+    async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
+        peer::choose(session, context)
     }
 
     async fn connected_to_upstream(
