@@ -255,11 +255,7 @@ impl Names<'_> {
             .map(|screen| cx.within("screen", |cx| ScreenPlan::compile(screen, cx)));
         let limits = cx.within("limits", |cx| self.route_limits(section, cx));
         let waf = cx.within("waf", |cx| {
-            self.profiles.for_route(
-                section.waf.as_ref(),
-                self.document.defaults.waf.as_deref(),
-                cx,
-            )
+            self.profiles.for_route(section.waf.as_ref(), self.document.defaults.waf.as_deref(), cx)
         });
         let forward = cx.within("forward", |cx| {
             Forward::compile(

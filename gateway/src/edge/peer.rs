@@ -61,7 +61,8 @@ pub(super) fn choose(session: &Session, context: &mut Context) -> Result<Box<Htt
     let mut target = Box::new(framework_peer(&peer));
     if session.is_upgrade_req() && !peer.http2 {
         let connect_timeout = peer.timeouts.connect;
-        target.options.custom_l4 = Some(Arc::new(Patient { address: peer.address, connect_timeout }));
+        target.options.custom_l4 =
+            Some(Arc::new(Patient { address: peer.address, connect_timeout }));
         // Such a connection never comes from the pool of ordinary ones.
         target.group_key = !target.group_key;
     }

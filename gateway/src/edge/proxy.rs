@@ -179,7 +179,11 @@ impl ProxyHttp for Proxy {
         super::body::forward(body, end, context)
     }
 
-    async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(
+        &self,
+        session: &mut Session,
+        context: &mut Context,
+    ) -> Result<Box<HttpPeer>> {
         peer::choose(session, context)
     }
 
