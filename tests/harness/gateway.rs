@@ -116,10 +116,11 @@ impl Gateway {
     }
 
     fn logged_address(&self, before: &str) -> SocketAddr {
-        let log = self.log();
-        let found = log.rsplit_once(before).unwrap_or_else(|| panic!("no `{before}` in\n{log}")).1;
-        let end = found.find('"').unwrap();
-        found[..end].parse().unwrap()
+        eventually(before, || {
+            let log = self.log();
+            let found = log.rsplit_once(before)?.1;
+            Some(found[..found.find('"')?].parse().unwrap())
+        })
     }
 
     /// A request to the admin listener, with its token.
@@ -214,11 +215,10 @@ impl Drop for Gateway {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!(
-                "--- log of the gateway\n{}\n--- its events\n{}",
-                self.log(),
-                self.access_log()
-            );
+            let events = self.access_log();
+            let lines: Vec<&str> = events.lines().collect();
+            let last = lines[lines.len().saturating_sub(LAST_EVENTS)..].join("\n");
+            eprintln!("--- log of the gateway\n{}\n--- its last events\n{last}", self.log());
         }
     }
 }

@@ -103,7 +103,8 @@ const IDLE_BYTES: u64 = 24 * 1024;
 
 #[test]
 fn ten_thousand_idle_connections_are_held_while_others_are_served() {
-    if !allow_files(2 * IDLE as u64 + 2_000) {
+    // This process and the gateway hold one end each.
+    if !allow_files(IDLE as u64 + 2_000) {
         assert!(std::env::var("CI").is_err(), "CI tests everything: raise its bound of open files");
         return eprintln!("SKIPPED: this machine does not allow enough open files");
     }

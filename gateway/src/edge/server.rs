@@ -147,7 +147,7 @@ impl Server {
     pub fn hand_over(&self, door: &UnixListener) {
         for successor in door.incoming() {
             let Ok(mut successor) = successor else {
-                self.runtime.block_on(tokio::time::sleep(ACCEPT_PAUSE));
+                std::thread::park_timeout(ACCEPT_PAUSE);
                 continue;
             };
             let sockets = self.sockets();
