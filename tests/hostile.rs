@@ -353,12 +353,12 @@ fn one_spelling_reaches_the_service() {
     let origin = Origin::echo();
     let gateway = guarded(&origin).start();
     let cases = [
-        ("/a/./b/../c", "/a/c"),
-        ("//admin//x", "/admin/x"),
-        ("/%61dmin", "/admin"),
-        ("/%c3%a4", "/%C3%A4"),
-        ("/a|b", "/a%7Cb"),
-        ("/x?q=a|b", "/x?q=a%7Cb"),
+        ("/plain/a/./b/../c", "/plain/a/c"),
+        ("//plain//x", "/plain/x"),
+        ("/pl%61in/x", "/plain/x"),
+        ("/plain/%c3%a4", "/plain/%C3%A4"),
+        ("/plain/a|b", "/plain/a%7Cb"),
+        ("/plain/x?q=a|b", "/plain/x?q=a%7Cb"),
     ];
     for (sent, forwarded) in cases {
         let answer = Request::get(sent).send(gateway.address());
@@ -512,7 +512,7 @@ fn override_fields_never_reach_the_service() {
     for spelling in [str::to_owned as fn(&str) -> String, |name| name.replace('-', "_")] {
         let request = names
             .iter()
-            .fold(Request::get("/"), |one, name| one.header(&spelling(name), "spoofed"));
+            .fold(Request::get("/plain/x"), |one, name| one.header(&spelling(name), "spoofed"));
         assert_eq!(request.send(gateway.address()).status, 200);
     }
     for seen in origin.requests(2) {

@@ -265,6 +265,9 @@ impl ProxyHttp for Proxy {
             session.set_keepalive(None);
             // The client may be gone by now; the event is made all the same.
             let _ = refuse(session, context).await;
+        } else if session.response_written().is_some() && !session.is_http2() {
+            // What the service sent before it broke off is the client's; that it is cut short shows in its framing.
+            session.as_downstream_mut().shutdown().await;
         }
         let status = session.response_written().map_or(0, |response| response.status.as_u16());
         FailToProxy { error_code: status, can_reuse_downstream: false }
