@@ -267,6 +267,9 @@ impl ProxyHttp for Proxy {
             session.set_keepalive(None);
             // The client may be gone by now; the event is made all the same.
             let _ = refuse(session, context).await;
+        } else if !session.is_http2() {
+            // An answer that breaks off: what there is of it goes out before the connection ends.
+            session.as_downstream_mut().shutdown().await;
         }
         let status = answered(session);
         FailToProxy { error_code: status, can_reuse_downstream: false }
