@@ -404,7 +404,7 @@ fn one_spelling_reaches_the_service() {
     let cases = [
         ("/plain/a/./b/../c", "/plain/a/c"),
         ("//plain//x", "/plain/x"),
-        ("/plain/%61dmin", "/plain/admin"),
+        ("/pl%61in/x", "/plain/x"),
         ("/plain/%c3%a4", "/plain/%C3%A4"),
         ("/plain/a|b", "/plain/a%7Cb"),
         ("/plain/x?q=a|b", "/plain/x?q=a%7Cb"),

@@ -11,7 +11,7 @@ use super::queue::weight_of;
 use crate::base::event::Event;
 
 /// Events kept for `/events`.
-const KEPT: usize = 1000;
+pub(super) const KEPT: usize = 1000;
 /// Bytes of the events kept.
 const KEPT_BYTES: usize = 8 * 1024 * 1024;
 /// Events that a watcher may be behind before it loses the oldest.

@@ -33,8 +33,8 @@ pub(super) struct Queue {
     feed_only: AtomicBool,
 }
 
-/// Routine events that a shard keeps between two ticks for the feed alone.
-const FEED_EVENTS: usize = 128;
+/// Routine events that a shard keeps between two ticks for the feed alone: as many as the feed shows.
+const FEED_EVENTS: usize = super::feed::KEPT;
 
 #[derive(Debug, Default)]
 struct Shard {
