@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::Shutdown;
 
 use crate::harness::client::{Client, Request, Response, chunked, connect, raw};
+use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, Setup, action};
 use crate::harness::origin::{Answer, Origin};
 
@@ -291,49 +292,97 @@ fn a_connection_that_ends_within_the_head() {
     origin.expect_nothing();
 }
 
-/// Chunk framing that two programs could read differently. The rules want the body first, so the service sees nothing.
+/// Chunk framing that two programs could read differently.
+const BROKEN_CHUNKS: [&str; 14] = [
+    "zz\r\nhello\r\n0\r\n\r\n",
+    "5\r\nhello\r\nzz\r\nx\r\n0\r\n\r\n",
+    "-1\r\nhello\r\n0\r\n\r\n",
+    "+5\r\nhello\r\n0\r\n\r\n",
+    "5\r\nhelloXX0\r\n\r\n",
+    "fffffffffffffffff\r\nhello\r\n0\r\n\r\n",
+    "5\nhello\n0\n\n",
+    "\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+    "5 \r\nhello\r\n0\r\n\r\n",
+    "2;\nxx\r\n10\r\n\r\n0\r\n\r\n",
+    "5;a\0\r\nhello\r\n0\r\n\r\n",
+    "5\r\nhello\r\n0\r\nX y\r\n\r\n",
+    "5\r\nhello\r\n0\r\nX: a\n\r\n\r\n",
+    "5\r\nhello\r\n0\r\n\rX",
+];
+
+/// What comes with the head is judged with it.
+#[test]
+fn chunks_behind_their_head() {
+    let cases: Vec<_> = BROKEN_CHUNKS
+        .iter()
+        .map(|body| (post("Transfer-Encoding: chunked", body), 400, "normalise.framing"))
+        .collect();
+    refuses(&cases);
+}
+
+/// What comes later is judged before anybody takes it for data; the rules want the body first, so the service sees
+/// nothing.
 #[test]
 fn chunks_of_inspected_bodies() {
     let origin = Origin::echo();
     let gateway = guarded(&origin).start();
-    let bodies = BROKEN_CHUNKS;
-    for body in bodies {
-        let bytes = post("Transfer-Encoding: chunked", body);
-        let answer = Response::only(&raw(gateway.address(), &bytes));
-        assert_eq!(
-            (answer.status, answer.code().as_str()),
-            (400, "waf.body_unreadable"),
-            "{body:?}"
+    for body in BROKEN_CHUNKS {
+        let mut client = Client::connect(gateway.address());
+        client.send(
+            &Request::new("POST", "/")
+                .header("expect", "100-continue")
+                .header("transfer-encoding", "chunked")
+                .bytes(),
         );
+        assert_eq!(client.response().status, 100, "the head was read");
+        client.offer(body.as_bytes());
+        let answer = client.response();
+        assert_eq!((answer.status, answer.code().as_str()), (400, "normalise.framing"), "{body:?}");
+        assert_eq!(answer.header("connection"), Some("close"), "{body:?}");
+        client.expect_close();
     }
     let events = gateway.stop();
-    assert_eq!(events.len(), bodies.len());
-    assert!(events.iter().all(|event| action(event) == "waf.body_unreadable"));
+    assert_eq!(events.len(), BROKEN_CHUNKS.len());
+    assert!(events.iter().all(|event| action(event) == "normalise.framing"));
     origin.expect_nothing();
 }
-
-const BROKEN_CHUNKS: [&str; 7] = [
-    "zz\r\nhello\r\n0\r\n\r\n",
-    "5\r\nhello\r\nzz\r\nx\r\n0\r\n\r\n",
-    "-1\r\nhello\r\n0\r\n\r\n",
-    "5\r\nhelloXX0\r\n\r\n",
-    "fffffffffffffffff\r\nhello\r\n0\r\n\r\n",
-    "+5\r\nhello\r\n0\r\n\r\n",
-    "5\nhello\n0\n\n",
-];
 
 /// Where nothing is inspected the head is gone already; the service must not take what it has for a whole request.
 #[test]
 fn chunks_of_streamed_bodies() {
-    for body in BROKEN_CHUNKS {
-        let origin = Origin::echo();
-        let gateway = guarded(&origin).start();
-        let bytes = with("POST /plain/x HTTP/1.1", "Transfer-Encoding: chunked\r\n");
-        let answer = Response::only(&raw(gateway.address(), &[&bytes, body.as_bytes()].concat()));
+    let origin = Origin::echo();
+    let gateway = guarded(&origin).start();
+    for (index, body) in BROKEN_CHUNKS.iter().enumerate() {
+        let mut client = Client::connect(gateway.address());
+        client
+            .send(&Request::new("POST", "/plain/x").header("transfer-encoding", "chunked").bytes());
+        eventually("the head is at the service", || (origin.seen().len() > index).then_some(()));
+        client.offer(body.as_bytes());
+        let answer = client.response();
         assert_eq!((answer.status, answer.code().as_str()), (400, "normalise.framing"), "{body:?}");
-        assert_eq!(action(&gateway.event()), "normalise.framing", "{body:?}");
-        assert!(origin.seen().iter().all(|seen| !seen.complete), "{body:?}: {:?}", origin.seen());
+        client.expect_close();
     }
+    let events = gateway.stop();
+    assert!(events.iter().all(|event| action(event) == "normalise.framing"));
+    assert!(origin.seen().iter().all(|seen| !seen.complete), "{:?}", origin.seen());
+}
+
+/// Extensions and trailers are read and go no further.
+#[test]
+fn chunk_extensions_and_trailers_end_here() {
+    let origin = Origin::start(|seen| Answer::ok(&seen.body));
+    let gateway = guarded(&origin).start();
+    for path in ["/x", "/plain/x"] {
+        let head = Request::new("POST", path).header("transfer-encoding", "chunked").bytes();
+        let body =
+            b"5;name=\"value\"\r\nhello\r\n00A\r\n0123456789\r\n0;last\r\nX-Trailer: y\r\n\r\n";
+        let mut client = Client::connect(gateway.address());
+        for _ in 0..2 {
+            client.send(&[head.as_slice(), body].concat());
+            assert_eq!(client.response().text(), "hello0123456789");
+        }
+    }
+    assert!(origin.requests(4).iter().all(|seen| !seen.names().contains(&"x-trailer".into())));
 }
 
 #[test]
@@ -384,22 +433,26 @@ fn pipelined_requests_are_answered_in_order() {
     assert_eq!(gateway.events(5).len(), 5);
 }
 
-/// What follows a chunked body is not part of it. The framework cannot hand it on: it ends the connection, and the
-/// client knows that its second request was not served (RFC 9112 §9.3.2).
+/// What follows a chunked body is the next request, however the bytes come.
 #[test]
 fn a_request_behind_a_chunked_body() {
     for path in ["/x", "/plain/x"] {
-        let origin =
-            Origin::start(|seen| Answer::ok(format!("{} {}", seen.target(), seen.body.len())));
-        let gateway = guarded(&origin).start();
-        let mut client = Client::connect(gateway.address());
-        let head = Request::new("POST", path).header("transfer-encoding", "chunked").bytes();
-        client
-            .send(&[head, chunked(&[b"hello", b"world"]), Request::get("/next").bytes()].concat());
-        assert_eq!(client.response().text(), format!("{path} 10"));
-        client.expect_close();
-        assert_eq!(gateway.stop().len(), 1);
-        assert_eq!(origin.request().body, b"helloworld");
+        for piece in [1, 7, 1_000] {
+            let origin =
+                Origin::start(|seen| Answer::ok(format!("{} {}", seen.target(), seen.body.len())));
+            let gateway = guarded(&origin).start();
+            let mut client = Client::connect(gateway.address());
+            let head = Request::new("POST", path).header("transfer-encoding", "chunked").bytes();
+            let body = chunked(&[b"hello", b"world"]);
+            let requests = [head, body, Request::get("/next").bytes()].concat();
+            for bytes in requests.chunks(piece) {
+                client.send(bytes);
+            }
+            assert_eq!(client.response().text(), format!("{path} 10"), "{piece}");
+            assert_eq!(client.response().text(), "/next 0", "{piece}");
+            drop(client);
+            assert_eq!(gateway.stop().len(), 2);
+        }
     }
 }
 

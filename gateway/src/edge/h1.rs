@@ -22,6 +22,7 @@ use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding};
 use crate::pipeline;
 use crate::pipeline::exchange::{Arrival, Connection, End};
+use crate::stages::normalise::chunks::{Broken, Chunks};
 use crate::stages::normalise::decide::{Raw, decide};
 use crate::stages::normalise::head::{self, Framing};
 use crate::telemetry::trace::Trace;
@@ -71,7 +72,11 @@ pub(super) async fn serve(
                 Err(finding) => return refuse(stream, finding, &connection, gateway).await,
             };
         bytes = rest;
-        boundary.set(left);
+        match left {
+            Left::Bytes(left) => boundary.set(left),
+            Left::Chunks(chunks) => boundary.chunked(chunks),
+            Left::Unknown => boundary.open(),
+        }
         let mut session = ServerSession::new_http1(stream);
         session.set_pipelined_prefix(request);
         session.set_connection_user_context(Some(Box::new(arrival)));
@@ -188,8 +193,16 @@ struct Admitted {
     request: BytesMut,
     /// What was read after it.
     rest: BytesMut,
-    /// Bytes of it that are still to be read; `u64::MAX` when its end is found while reading.
-    left: u64,
+    left: Left,
+}
+
+/// What is still to be read of a request.
+enum Left {
+    Bytes(u64),
+    /// Chunks, until the last.
+    Chunks(Chunks),
+    /// Nobody knows: it may become another protocol.
+    Unknown,
 }
 
 /// Judges the head; splits what was read into this request and what follows it (pipelining).
@@ -205,19 +218,15 @@ fn admit(
     // The framework's parser refuses bytes that we only encode: it gets the canonical line.
     let line = canonical.rewritten.then(|| rewritten_line(&head, &canonical.target()));
     let old_line = head.method.len() + 1 + head.target.len();
-    let end = match head.framing {
-        Framing::None => length,
+    let (end, left) = match head.framing {
+        Framing::None if asks_for_upgrade(&bytes[..length]) => (length, Left::Unknown),
+        Framing::None => (length, Left::Bytes(0)),
         Framing::Length(body) => {
-            let body = usize::try_from(body).unwrap_or(usize::MAX);
-            bytes.len().min(length.saturating_add(body))
+            let whole = length.saturating_add(usize::try_from(body).unwrap_or(usize::MAX));
+            let end = bytes.len().min(whole);
+            (end, Left::Bytes(body - (end - length) as u64))
         }
-        Framing::Chunked => bytes.len(),
-    };
-    let left = match head.framing {
-        Framing::None if asks_for_upgrade(&bytes[..length]) => u64::MAX,
-        Framing::None => 0,
-        Framing::Length(body) => body - (end - length) as u64,
-        Framing::Chunked => u64::MAX,
+        Framing::Chunked => chunked(bytes, length)?,
     };
     let mut request = bytes.split_to(end);
     if let Some(mut line) = line {
@@ -228,6 +237,16 @@ fn admit(
     let arrival =
         Arrival { connection: connection.clone(), now, canonical: Some(canonical), raw_target };
     Ok(Admitted { arrival, request, rest, left })
+}
+
+/// Walks along what is here of a body in chunks.
+fn chunked(bytes: &[u8], length: usize) -> Decision<(usize, Left)> {
+    let mut chunks = Chunks::default();
+    match chunks.read(&bytes[length..]) {
+        Ok(Some(end)) => Ok((length + end, Left::Bytes(0))),
+        Ok(None) => Ok((bytes.len(), Left::Chunks(chunks))),
+        Err(Broken(why)) => Err(Finding::new(Code::NormaliseFraming, why).detail(why)),
+    }
 }
 
 /// What follows such a head may be another protocol, which has no end.

@@ -11,7 +11,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::utils::tls::{WrappedX509, parse_x509};
 use pingora::{Error, ErrorType, Result};
 
-use super::proxy::Context;
+use super::proxy::{Context, is_unanswered};
 use super::upgrade::Patient;
 use crate::base::bounds;
 use crate::base::clock::Now;
@@ -134,7 +134,7 @@ fn retry_if(
     method: &Method,
 ) -> Box<Error> {
     let mut error = error;
-    error.set_retry(session.response_written().is_none() && next(context, method).is_some());
+    error.set_retry(is_unanswered(session) && next(context, method).is_some());
     error
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
+use http::StatusCode;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::protocols::Digest;
@@ -28,6 +29,7 @@ use crate::config::live::Live;
 use crate::pipeline;
 use crate::pipeline::exchange::{Arrival, End, Exchange, Head};
 use crate::pipeline::mode::Refused;
+use crate::stages::normalise::chunks::Broken;
 use crate::telemetry::Telemetry;
 use crate::telemetry::trace::Trace;
 
@@ -250,7 +252,7 @@ impl ProxyHttp for Proxy {
         error: &Error,
         context: &mut Context,
     ) -> FailToProxy {
-        if session.response_written().is_none()
+        if is_unanswered(session)
             && let Some(exchange) = context.exchange.as_deref_mut()
         {
             if exchange.ledger.decisive().is_none() {
@@ -265,18 +267,18 @@ impl ProxyHttp for Proxy {
             session.set_keepalive(None);
             // The client may be gone by now; the event is made all the same.
             let _ = refuse(session, context).await;
-        } else if session.response_written().is_some() && !session.is_http2() {
-            // What the service sent before it broke off is the client's; that it is cut short shows in its framing.
+        } else if !session.is_http2() {
+            // An answer that breaks off: what there is of it goes out before the connection ends.
             session.as_downstream_mut().shutdown().await;
         }
-        let status = session.response_written().map_or(0, |response| response.status.as_u16());
+        let status = answered(session);
         FailToProxy { error_code: status, can_reuse_downstream: false }
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
         let Some(exchange) = context.exchange.take() else { return };
         let end = End {
-            status: session.response_written().map_or(0, |response| response.status.as_u16()),
+            status: answered(session),
             bytes_in: session.body_bytes_read() as u64,
             bytes_out: session.body_bytes_sent() as u64,
             failed: error.map(outcome),
@@ -327,7 +329,7 @@ fn failure(error: &Error) -> Option<Code> {
         (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader | ErrorType::Custom(_)) => {
             Some(Code::NormaliseFraming)
         }
-        (ErrorSource::Downstream, _) => None,
+        (ErrorSource::Downstream, _) => is_broken(error).then_some(Code::NormaliseFraming),
         (_, ConnectTimedout | ReadTimedout | WriteTimedout | TLSHandshakeTimedout) => {
             Some(Code::UpstreamTimeout)
         }
@@ -335,6 +337,26 @@ fn failure(error: &Error) -> Option<Code> {
         (ErrorSource::Upstream, _) => Some(Code::UpstreamBroken),
         _ => Some(Code::EdgePanic),
     }
+}
+
+/// The client still waits for the answer; an interim one such as `100 Continue` is none (RFC 9110 §15.2).
+pub(super) fn is_unanswered(session: &Session) -> bool {
+    answered(session) == 0
+}
+
+/// Status of the answer that the client got; 0: none.
+fn answered(session: &Session) -> u16 {
+    let status = session.response_written().map(|response| response.status);
+    let interim = |status: &StatusCode| {
+        status.is_informational() && *status != StatusCode::SWITCHING_PROTOCOLS
+    };
+    status.filter(|status| !interim(status)).map_or(0, |status| status.as_u16())
+}
+
+/// The client sent chunks that can be read in more than one way.
+fn is_broken(error: &Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<std::io::Error>();
+    cause.and_then(std::io::Error::get_ref).is_some_and(|inner| inner.is::<Broken>())
 }
 
 /// Type and cause, without what the client or the service sent.

@@ -7,7 +7,8 @@
 //!
 //! And it knows where a request ends. The framework listens to the client while a service works, to see it leave, and
 //! takes whatever it hears for a breach of protocol; but a client may send its next request early (RFC 9112 §9.3.2).
-//! What comes after the end of a request waits here.
+//! What comes after the end of a request waits here, and a body in chunks is
+//! walked along, strictly, to find that end.
 
 use std::io;
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
+use parking_lot::Mutex;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::{SslDigest, TlsRef};
 use pingora::protocols::{
@@ -28,6 +30,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::base::bounds;
+use crate::stages::normalise::chunks::{Broken, Chunks};
 
 /// Writes of this size and more go out at once.
 const GATHER_BYTES: usize = 8 * 1024;
@@ -36,30 +39,50 @@ const AHEAD_BYTES: usize = 2 * 1024;
 /// How long written bytes may wait for more.
 const GATHER_TIME: Duration = Duration::from_millis(5);
 
-/// How many bytes of the present request have not been read yet.
+/// Where the present request ends.
 #[derive(Debug)]
-pub(super) struct Boundary(AtomicU64);
+pub(super) struct Boundary {
+    /// Bytes of it that have not been read yet; `u64::MAX`: its end is not known.
+    left: AtomicU64,
+    /// Finds the end, when only the body itself says where it is.
+    chunks: Mutex<Option<Chunks>>,
+}
 
 impl Boundary {
     /// Its end is not known: all that comes belongs to it.
     pub(super) fn open(&self) {
-        self.0.store(u64::MAX, Ordering::Relaxed);
+        *self.chunks.lock() = None;
+        self.set(u64::MAX);
     }
 
     /// So many bytes are left of it.
     pub(super) fn set(&self, left: u64) {
-        self.0.store(left, Ordering::Relaxed);
+        self.left.store(left, Ordering::Relaxed);
+    }
+
+    /// The last chunk ends it. Chunks before it were read already.
+    pub(super) fn chunked(&self, chunks: Chunks) {
+        self.open();
+        *self.chunks.lock() = Some(chunks);
     }
 
     fn left(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.left.load(Ordering::Relaxed)
     }
 
-    fn pass(&self, count: usize) {
+    /// Passes over what was read: how much of it belongs to the request.
+    fn pass(&self, bytes: &[u8]) -> Result<usize, Broken> {
         let left = self.left();
         if left != u64::MAX {
-            self.set(left.saturating_sub(count as u64));
+            self.set(left.saturating_sub(bytes.len() as u64));
+            return Ok(bytes.len());
         }
+        let mut chunks = self.chunks.lock();
+        let Some(walk) = &mut *chunks else { return Ok(bytes.len()) };
+        let Some(end) = walk.read(bytes)? else { return Ok(bytes.len()) };
+        *chunks = None;
+        self.set(0);
+        Ok(end)
     }
 }
 
@@ -82,7 +105,10 @@ impl Gathered {
         Gathered {
             inner,
             waiting: BytesMut::new(),
-            boundary: Arc::new(Boundary(AtomicU64::new(u64::MAX))),
+            boundary: Arc::new(Boundary {
+                left: AtomicU64::new(u64::MAX),
+                chunks: Mutex::default(),
+            }),
             ahead: BytesMut::new(),
             stalled: None,
             lingering: None,
@@ -112,25 +138,35 @@ impl Gathered {
 
     fn poll_within(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let room = usize::try_from(self.boundary.left()).unwrap_or(usize::MAX).min(buf.remaining());
+        let before = buf.filled().len();
         if !self.ahead.is_empty() {
             let count = room.min(self.ahead.len());
             buf.put_slice(&self.ahead.split_to(count));
-            self.boundary.pass(count);
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(self.end_request(buf, before));
         }
         self.ahead = BytesMut::new();
         if room == buf.remaining() {
-            let before = buf.filled().len();
             ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-            self.boundary.pass(buf.filled().len() - before);
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(self.end_request(buf, before));
         }
         let mut part = ReadBuf::new(buf.initialize_unfilled_to(room));
         ready!(Pin::new(&mut self.inner).poll_read(cx, &mut part))?;
         let count = part.filled().len();
         buf.advance(count);
-        self.boundary.pass(count);
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.end_request(buf, before))
+    }
+
+    /// Keeps what was read beyond the end of the request for the next one.
+    fn end_request(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<()> {
+        let read = &buf.filled()[before..];
+        let ours = self.boundary.pass(read).map_err(io::Error::other)?;
+        if ours < read.len() {
+            let mut ahead = BytesMut::from(&read[ours..]);
+            ahead.extend_from_slice(&self.ahead);
+            self.ahead = ahead;
+            buf.set_filled(before + ours);
+        }
+        Ok(())
     }
 
     fn poll_empty(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

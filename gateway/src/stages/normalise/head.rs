@@ -236,12 +236,12 @@ const TOKEN: [bool; 256] = {
     table
 };
 
-fn is_token(byte: u8) -> bool {
+pub(super) fn is_token(byte: u8) -> bool {
     TOKEN[byte as usize]
 }
 
 /// Visible ASCII, space, tab and obs-text (RFC 9110 §5.5); no other control byte.
-fn is_field_byte(byte: u8) -> bool {
+pub(super) fn is_field_byte(byte: u8) -> bool {
     byte >= 0x20 && byte != 0x7f || byte == b'\t'
 }
 

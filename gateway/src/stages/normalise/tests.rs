@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 
 use http::HeaderMap;
 
+use super::chunks::Chunks;
 use super::client::client;
 use super::decide::{Raw, decide};
 use super::head::{self, Framing};
@@ -234,4 +235,62 @@ fn the_client_is_the_first_untrusted_hop_from_the_right() {
         let found = client(peer, &headers, &trusted);
         assert_eq!(found.ip.to_string(), *expected, "{peer} {fields:?}");
     }
+}
+
+/// Chunked bodies: what was sent, and where it ends, or why it cannot be read.
+const CHUNKED: &[(&[u8], Result<usize, &str>)] = &[
+    (b"0\r\n\r\n", Ok(5)),
+    (b"5\r\nhello\r\n0\r\n\r\nGET", Ok(15)),
+    (b"0005;a=b;c=\"d\"\r\nhello\r\nA\r\n0123456789\r\n0;x\r\nX: y\r\nZ:\r\n\r\n", Ok(55)),
+    (b"\r\n\r\n", Err("chunk size is not a hexadecimal number")),
+    (b";x\r\n\r\n", Err("chunk size is not a hexadecimal number")),
+    (b"zz\r\n", Err("chunk size is not a hexadecimal number")),
+    (b"0x5\r\n", Err("chunk size is not a hexadecimal number")),
+    (b"-1\r\n", Err("chunk size is not a hexadecimal number")),
+    (b"+5\r\n", Err("chunk size is not a hexadecimal number")),
+    (b" 5\r\n", Err("chunk size is not a hexadecimal number")),
+    (b"5 \r\n", Err("chunk size is not a hexadecimal number")),
+    (b"5\n", Err("chunk size is not a hexadecimal number")),
+    (b"fffffffffffffffff\r\n", Err("chunk size has too many digits")),
+    (b"0000000000000000\r\n", Err("chunk size has too many digits")),
+    (b"5\rX", Err("bare CR in chunk framing")),
+    (b"2;\nxx\r\n", Err("control byte in a chunk extension")),
+    (b"2;a\0\r\n", Err("control byte in a chunk extension")),
+    (b"5\r\nhelloX\r\n", Err("chunk longer than its size")),
+    (b"5\r\nhello\rX", Err("chunk longer than its size")),
+    (b"5\r\nhello\n", Err("chunk longer than its size")),
+    (b"0\r\nX y\r\n", Err("malformed trailer field")),
+    (b"0\r\n X: y\r\n", Err("malformed trailer field")),
+    (b"0\r\nX: a\nb\r\n", Err("malformed trailer field")),
+    (b"0\r\nGET / HTTP/1.1\r\n", Err("malformed trailer field")),
+    (b"0\r\n\rX", Err("bare CR in chunk framing")),
+];
+
+#[test]
+fn a_chunked_body_ends_in_one_place() {
+    for (bytes, expected) in CHUNKED {
+        let shown = bytes.escape_ascii().to_string();
+        let whole = Chunks::default().read(bytes).map(|end| end.unwrap_or(usize::MAX));
+        assert_eq!(whole.map_err(|broken| broken.0), *expected, "{shown}");
+        // Byte by byte it is the same.
+        let mut chunks = Chunks::default();
+        let drip = bytes.iter().enumerate().find_map(|(at, byte)| match chunks.read(&[*byte]) {
+            Ok(None) => None,
+            Ok(Some(_)) => Some(Ok(at + 1)),
+            Err(broken) => Some(Err(broken.0)),
+        });
+        assert_eq!(drip, Some(*expected), "{shown}");
+    }
+}
+
+#[test]
+fn chunk_framing_has_bounds() {
+    let extension = [b"5;".to_vec(), vec![b'a'; 300]].concat();
+    assert!(Chunks::default().read(&extension).is_err());
+    let trailers =
+        [b"0\r\n".to_vec(), b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(300)].concat();
+    assert!(Chunks::default().read(&trailers).is_err());
+    let mut broken = Chunks::default();
+    assert!(broken.read(b"z").is_err());
+    assert!(broken.read(b"0\r\n\r\n").is_err(), "what is broken stays broken");
 }
