@@ -176,13 +176,18 @@ pub struct TraceContext {
 impl TraceContext {
     /// The trace id, 32 hexadecimal digits: what a user reports and an operator searches.
     pub fn request_id(&self) -> RequestId {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 32];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.trace_id.to_be_bytes()) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
+        write_hex(&mut text, &self.trace_id.to_be_bytes());
         RequestId(text)
+    }
+}
+
+/// Writes bytes as lower-case hexadecimal digits; `text` has two for each.
+pub fn write_hex(text: &mut [u8], bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
     }
 }
 

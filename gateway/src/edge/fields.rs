@@ -1,14 +1,21 @@
 //! Header fields on their way: what a service gets of a request, what a client gets of an answer.
 
-use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, SERVER, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CONNECTION, EXPECT, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+};
 use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, request, response};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
+use smallvec::SmallVec;
 
 use crate::pipeline::exchange::Exchange;
+use crate::stages::identity::forward::Forward;
 use crate::telemetry::trace::{self, Trace};
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -29,6 +36,34 @@ static NEVER_FROM_CLIENTS: [&str; 12] = [
     "x-real-ip",
 ];
 
+/// Room for the fields that a service gets beside the client's.
+const ADDED_FIELDS: usize = 8;
+
+/// Fields that mean one connection only (RFC 9110 §7.6.1), by the names that the framework strips.
+pub(super) fn is_hop_by_hop(name: &HeaderName) -> bool {
+    [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION]
+        .contains(name)
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "http2-settings")
+}
+
+/// Gives up the spelling of names, which the framework keeps in a second map beside the fields: names are
+/// case-insensitive (RFC 9110 §5.1), and every copy and change of a head costs twice with it.
+pub(super) fn forget_spelling(request: &mut RequestHeader) {
+    // The bytes of another target form would be lost; HTTP/1 heads reach the framework in origin form.
+    if request.has_case() && request.raw_path().starts_with(b"/") {
+        change(request, |parts| parts.headers.reserve(ADDED_FIELDS));
+    }
+}
+
+/// Changes a head as plain parts: the framework's own setters parse a name for each field that they set.
+fn change<T>(request: &mut RequestHeader, change: impl FnOnce(&mut request::Parts) -> T) -> T {
+    let empty = RequestHeader::from(http::Request::new(()).into_parts().0);
+    let mut parts = request::Parts::from(std::mem::replace(request, empty));
+    let result = change(&mut parts);
+    *request = RequestHeader::from(parts);
+    result
+}
+
 /// What goes to the service: the canonical target, verified facts, and of the client's fields only those that are
 /// the client's to set. Hop-by-hop fields and those that `Connection` names were removed by the framework.
 pub(super) fn to_upstream(
@@ -40,49 +75,58 @@ pub(super) fn to_upstream(
         return Err(Error::explain(ErrorType::InternalError, "no route"));
     };
     let reading = &exchange.reading;
-    if reading.canonical.rewritten {
-        let target = PathAndQuery::try_from(reading.canonical.target())
-            .map_err(|_| Error::explain(ErrorType::InternalError, "canonical target is no path"))?;
-        request.set_uri(http::Uri::from(target));
-    }
-    let strip: smallvec::SmallVec<[HeaderName; 4]> = request
-        .headers
-        .keys()
-        .filter(|name| route.forward.strips(name.as_str()) || is_never_from_clients(name.as_str()))
-        .cloned()
-        .collect();
-    for name in &strip {
-        request.remove_header(name);
-    }
-    // We answered `100 Continue` ourselves when we read the body.
-    if request.headers.contains_key(EXPECT) {
-        request.remove_header(&EXPECT);
-    }
-    if let Some(identity) = &exchange.identity {
-        for (name, value) in route.forward.fields(identity) {
-            request.insert_header(name, value)?;
+    let rewritten =
+        reading.canonical.rewritten.then(|| PathAndQuery::try_from(reading.canonical.target()));
+    let rewritten = rewritten
+        .transpose()
+        .map_err(|_| Error::explain(ErrorType::InternalError, "canonical target is no path"))?;
+    change(request, |parts| {
+        if let Some(target) = rewritten {
+            parts.uri = Uri::from(target);
         }
+        strip(&mut parts.headers, &route.forward);
+        add(&mut parts.headers, exchange, &route.forward, trace);
+    });
+    Ok(())
+}
+
+/// Removes what is not the client's to say.
+fn strip(headers: &mut HeaderMap, forward: &Forward) {
+    let strips = |name: &&HeaderName| {
+        // We answered `100 Continue` ourselves when we read the body.
+        **name == EXPECT || is_never_from_clients(name.as_str()) || forward.strips(name.as_str())
+    };
+    let strip: SmallVec<[HeaderName; 4]> = headers.keys().filter(strips).cloned().collect();
+    for name in &strip {
+        headers.remove(name);
+    }
+}
+
+fn add(headers: &mut HeaderMap, exchange: &Exchange, forward: &Forward, trace: Option<&Trace>) {
+    let reading = &exchange.reading;
+    if let Some(identity) = &exchange.identity {
+        headers.extend(forward.fields(identity));
     }
     if let Some(trace) = trace {
-        request.insert_header(trace::TRACEPARENT, trace::header_value(&trace.context))?;
+        headers.insert(trace::TRACEPARENT, trace.parent.clone());
         match &trace.state {
-            Some(state) => request.insert_header(trace::TRACESTATE, state.clone())?,
-            None if request.headers.contains_key(trace::TRACESTATE) => {
-                request.remove_header(&trace::TRACESTATE);
-            }
-            None => {}
-        }
+            Some(state) => headers.insert(trace::TRACESTATE, state.clone()),
+            None => headers.remove(trace::TRACESTATE),
+        };
+        headers.insert(&X_REQUEST_ID, trace.request_id.clone());
     }
-    request.insert_header(X_REQUEST_ID.clone(), exchange.trace.request_id().as_bytes())?;
-    let client = match reading.client.ip == exchange.connection.peer_ip() {
-        true => exchange.connection.peer_text.clone(),
-        false => HeaderValue::try_from(reading.client.ip.to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
-    };
-    request.insert_header(X_FORWARDED_FOR.clone(), client)?;
+    headers.insert(&X_FORWARDED_FOR, client(exchange));
     let scheme = if reading.secure { "https" } else { "http" };
-    request.insert_header(X_FORWARDED_PROTO.clone(), HeaderValue::from_static(scheme))?;
-    Ok(())
+    headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+}
+
+/// The client's address as a field value.
+fn client(exchange: &Exchange) -> HeaderValue {
+    let ip = exchange.reading.client.ip;
+    if ip == exchange.connection.peer_ip() {
+        return exchange.connection.peer_text.clone();
+    }
+    HeaderValue::try_from(ip.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
 /// Services that read fields from an environment (CGI, WSGI) take `X_Real_IP` for `X-Real-IP`: an underscore must not
@@ -92,7 +136,7 @@ fn is_never_from_clients(name: &str) -> bool {
     if name.starts_with(['f', 'x']) && NEVER_FROM_CLIENTS.contains(&name) {
         return true;
     }
-    if !name.contains('_') {
+    if !name.as_bytes().contains(&b'_') {
         return false;
     }
     let name = name.replace('_', "-");
@@ -102,23 +146,34 @@ fn is_never_from_clients(name: &str) -> bool {
 }
 
 /// What goes to the client: the service's answer with what limits say, without what tells about our inside.
-pub(super) fn to_client(response: &mut ResponseHeader, exchange: &Exchange) -> Result<()> {
-    response.remove_header(&SERVER);
-    if response.headers.contains_key("x-powered-by") {
-        response.remove_header("x-powered-by");
-    }
-    if response.status != http::StatusCode::SWITCHING_PROTOCOLS
-        && response.headers.contains_key(CONNECTION)
-    {
-        response.remove_header(&CONNECTION);
+pub(super) fn to_client(response: &mut ResponseHeader, exchange: &Exchange, trace: Option<&Trace>) {
+    let empty = ResponseHeader::from(http::Response::new(()).into_parts().0);
+    let header = std::mem::replace(response, empty);
+    let reason = header.get_reason_phrase();
+    let reason = reason
+        .filter(|reason| Some(*reason) != header.status.canonical_reason())
+        .map(str::to_owned);
+    let mut parts = response::Parts::from(header);
+    let upgraded = parts.status == http::StatusCode::SWITCHING_PROTOCOLS;
+    let headers = &mut parts.headers;
+    let hides = |name: &&HeaderName| {
+        **name == SERVER || **name == X_POWERED_BY || (**name == CONNECTION && !upgraded)
+    };
+    let hidden: SmallVec<[HeaderName; 4]> = headers.keys().filter(hides).cloned().collect();
+    for name in &hidden {
+        headers.remove(name);
     }
     for (name, value) in &exchange.answer_fields {
-        response.append_header(name.clone(), value.clone())?;
+        headers.append(name, value.clone());
     }
-    response.insert_header(X_REQUEST_ID.clone(), exchange.trace.request_id().as_bytes())?;
+    if let Some(trace) = trace {
+        headers.insert(&X_REQUEST_ID, trace.request_id.clone());
+    }
     // A service's own field wins. HSTS is not ours to set: it binds a whole host for a year.
-    if !response.headers.contains_key(X_CONTENT_TYPE_OPTIONS) {
-        response.insert_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))?;
+    headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    *response = ResponseHeader::from(parts);
+    if reason.is_some() {
+        // A phrase that was written once is valid; only the framework's own parser makes them.
+        let _ = response.set_reason_phrase(reason.as_deref());
     }
-    Ok(())
 }

@@ -1,9 +1,11 @@
 //! What every connection of this process shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
+use pingora::time::fast_timeout::set_fast_timeout_to_tokio_threshold;
 
 use super::proxy::Proxy;
 use crate::config::live::Live;
@@ -28,6 +30,8 @@ impl Gateway {
             max_retries: 8,
             ..ServerConf::default()
         };
+        // The framework's own timers stay in a tree until they would have fired, used or not. Tokio's go when dropped.
+        set_fast_timeout_to_tokio_threshold(Some(Duration::ZERO));
         let app = Proxy::new(live.clone(), telemetry.clone());
         let proxy = Arc::new(http_proxy(&Arc::new(conf), app));
         Arc::new(Gateway { live, telemetry, proxy })

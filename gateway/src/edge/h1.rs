@@ -58,8 +58,8 @@ pub(super) async fn serve(
     let stopped = stopped(stop.clone());
     tokio::pin!(stopped);
     for served in 1..=bounds.requests_per_connection {
-        idle.as_mut().reset(Instant::now() + bounds.idle_timeout.0);
-        let quiet = Quiet { idle: idle.as_mut(), stopped: stopped.as_mut() };
+        let due = Instant::now() + bounds.idle_timeout.0;
+        let quiet = Quiet { idle: idle.as_mut(), due, stopped: stopped.as_mut() };
         let length = match read_head(&mut stream, &mut bytes, &connection, quiet).await {
             Ok(Some(length)) => length,
             Ok(None) => return,
@@ -147,7 +147,9 @@ async fn read_head(
 
 /// What ends the wait for the next request.
 struct Quiet<'a, S> {
+    /// Fires at `due` or before: it is set anew when it fires, not for every request.
     idle: Pin<&'a mut Sleep>,
+    due: Instant,
     stopped: Pin<&'a mut S>,
 }
 
@@ -164,11 +166,18 @@ async fn first_byte(
     bytes: &mut BytesMut,
     quiet: &mut Quiet<'_, impl Future<Output = ()> + Send>,
 ) -> Option<std::io::Result<usize>> {
-    tokio::select! {
-        biased;
-        read = stream.read_buf(bytes) => Some(read),
-        () = &mut quiet.idle => None,
-        () = &mut quiet.stopped => None,
+    loop {
+        tokio::select! {
+            biased;
+            read = stream.read_buf(bytes) => return Some(read),
+            () = &mut quiet.idle => {
+                if quiet.idle.deadline() >= quiet.due {
+                    return None;
+                }
+                quiet.idle.as_mut().reset(quiet.due);
+            }
+            () = &mut quiet.stopped => return None,
+        }
     }
 }
 
@@ -228,12 +237,15 @@ fn admit(
         }
         Framing::Chunked => chunked(bytes, length)?,
     };
-    let mut request = bytes.split_to(end);
+    // Nothing follows most requests: then no buffer is shared.
+    let (mut request, rest) = match end == bytes.len() {
+        true => (std::mem::take(bytes), BytesMut::new()),
+        false => (bytes.split_to(end), std::mem::take(bytes)),
+    };
     if let Some(mut line) = line {
         line.extend_from_slice(&request[old_line..]);
         request = line;
     }
-    let rest = std::mem::take(bytes);
     let arrival =
         Arrival { connection: connection.clone(), now, canonical: Some(canonical), raw_target };
     Ok(Admitted { arrival, request, rest, left })

@@ -7,10 +7,11 @@ use std::time::Instant;
 use http::{Method, StatusCode};
 use parking_lot::RwLock;
 use pingora::proxy::Session;
-use pingora::upstreams::peer::HttpPeer;
+use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora::utils::tls::{WrappedX509, parse_x509};
 use pingora::{Error, ErrorType, Result};
 
+use super::fields;
 use super::proxy::{Context, is_unanswered};
 use super::upgrade::Patient;
 use crate::base::bounds;
@@ -32,12 +33,15 @@ pub(super) struct Attempt {
 
 /// Chooses a peer. The permit is asked for here: this is the only way to a service.
 pub(super) fn choose(session: &Session, context: &mut Context) -> Result<Box<HttpPeer>> {
-    let now = Now::read();
-    let (mut tried, next, started) = match context.attempt.take() {
-        Some(attempt) => (attempt.tried, attempt.next, attempt.started),
-        None => (Tried::new(), None, now.instant),
-    };
+    let earlier = context.attempt.take();
     let exchange = context.exchange()?;
+    let (now, mut tried, next, started) = match earlier {
+        Some(attempt) => (Now::read(), attempt.tried, attempt.next, attempt.started),
+        None => {
+            let now = exchange.last_lap();
+            (now, Tried::new(), None, now.instant)
+        }
+    };
     if exchange.permit().is_none() {
         return Err(Error::explain(ErrorType::InternalError, "no permit"));
     }
@@ -66,6 +70,10 @@ pub(super) fn choose(session: &Session, context: &mut Context) -> Result<Box<Htt
         // Such a connection never comes from the pool of ordinary ones.
         target.group_key = !target.group_key;
     }
+    if !session.req_header().headers.keys().any(fields::is_hop_by_hop) {
+        // Nothing is there that the framework would have to strip: it need not look a dozen times.
+        target.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
+    }
     context.attempt = Some(Box::new(Attempt { tried, peer, next: None, started }));
     Ok(target)
 }
@@ -86,11 +94,11 @@ pub(super) fn connected(context: &mut Context, reused: bool) {
 pub(super) fn answered(context: &mut Context, status: StatusCode) {
     let started = context.attempt.as_ref().map(|attempt| attempt.started);
     let Ok(exchange) = context.exchange() else { return };
+    let now = exchange.ledger.lap(Stage::Upstream);
     if let Some(facts) = &mut exchange.upstream {
         facts.status = Some(status.as_u16());
-        facts.response = started.map(|started| started.elapsed());
+        facts.response = started.map(|started| now.saturating_duration_since(started));
     }
-    exchange.ledger.lap(Stage::Upstream);
 }
 
 /// No connection: nothing was sent, so any method may be tried elsewhere.

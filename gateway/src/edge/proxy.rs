@@ -62,6 +62,12 @@ impl Context {
         // The first hook makes it; without it the request is not ours and must not go on.
         self.exchange.as_deref_mut().ok_or_else(|| Error::new(ErrorType::InternalError))
     }
+
+    fn exchange_and_trace(&self) -> Result<(&Exchange, Option<&Trace>)> {
+        let exchange = self.exchange.as_deref();
+        let exchange = exchange.ok_or_else(|| Error::new(ErrorType::InternalError))?;
+        Ok((exchange, self.trace.as_ref()))
+    }
 }
 
 impl Proxy {
@@ -145,8 +151,12 @@ impl ProxyHttp for Proxy {
         let exchange = Exchange::begin(self.live.load(), *arrival, trace.context, headers);
         context.trace = Some(trace);
         context.exchange = Some(Box::new(exchange));
+        fields::forget_spelling(session.req_header_mut());
         session.set_read_timeout(Some(crate::base::bounds::BODY_READ_TIMEOUT));
-        session.set_write_timeout(Some(crate::base::bounds::WRITE_TIMEOUT));
+        if session.is_http2() {
+            // HTTP/1 has it in its stream, for heads and flushes too.
+            session.set_write_timeout(Some(crate::base::bounds::WRITE_TIMEOUT));
+        }
         session.set_total_drain_timeout(Some(crate::base::bounds::DRAIN_TIMEOUT));
         Ok(())
     }
@@ -208,11 +218,8 @@ impl ProxyHttp for Proxy {
         request: &mut RequestHeader,
         context: &mut Context,
     ) -> Result<()> {
-        let trace = context.trace.take();
-        let exchange = context.exchange()?;
-        fields::to_upstream(request, exchange, trace.as_ref())?;
-        context.trace = trace;
-        Ok(())
+        let (exchange, trace) = context.exchange_and_trace()?;
+        fields::to_upstream(request, exchange, trace)
     }
 
     async fn response_filter(
@@ -222,7 +229,9 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> Result<()> {
         peer::answered(context, response.status);
-        fields::to_client(response, context.exchange()?)
+        let (exchange, trace) = context.exchange_and_trace()?;
+        fields::to_client(response, exchange, trace);
+        Ok(())
     }
 
     fn fail_to_connect(

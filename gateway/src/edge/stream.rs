@@ -34,6 +34,8 @@ use crate::stages::normalise::chunks::{Broken, Chunks};
 
 /// Writes of this size and more go out at once.
 const GATHER_BYTES: usize = 8 * 1024;
+/// Room for what waits, at first: most answers have a head and a body that fit.
+const WAITING_BYTES: usize = 1024;
 /// Bytes of the next request that are taken before the present one is answered; the rest waits in the kernel.
 const AHEAD_BYTES: usize = 2 * 1024;
 /// How long written bytes may wait for more.
@@ -237,6 +239,9 @@ impl AsyncWrite for Gathered {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.waiting.len() + bytes.len() <= GATHER_BYTES {
+            if self.waiting.is_empty() {
+                self.waiting.reserve(WAITING_BYTES);
+            }
             self.waiting.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }

@@ -169,6 +169,12 @@ impl Exchange {
         self.matched.as_ref().map(|matched| self.snapshot.route(matched.index))
     }
 
+    /// The time at which the last stage ended: near enough to now while nobody has waited since.
+    pub fn last_lap(&self) -> Now {
+        let lap = self.ledger.last_lap();
+        self.started.after(lap.saturating_duration_since(self.started.instant))
+    }
+
     /// The proof that every stage agreed. Nothing goes upstream without it.
     pub fn permit(&self) -> Option<&Permit> {
         self.permit.as_ref()

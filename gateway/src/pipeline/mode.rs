@@ -70,11 +70,17 @@ impl Ledger {
         &self.findings
     }
 
-    /// Ends a stage's time.
-    pub fn lap(&mut self, stage: Stage) {
+    /// Ends a stage's time; says when.
+    pub fn lap(&mut self, stage: Stage) -> Instant {
         let now = Instant::now();
         self.timings.add(stage, now - self.lap);
         self.lap = now;
+        now
+    }
+
+    /// When the last stage ended.
+    pub fn last_lap(&self) -> Instant {
+        self.lap
     }
 
     pub(super) fn close(self) -> (SmallVec<[Box<Finding>; 1]>, Timings) {

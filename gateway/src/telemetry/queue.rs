@@ -29,12 +29,13 @@ pub(super) struct Queue {
     bounds: QueueBounds,
     /// A shard is half full, and the writer was told.
     pressed: AtomicBool,
-    /// Nobody writes routine events: the feed's newest are all that is kept of them.
+    /// Nobody writes routine events: a sample for the feed is all that is kept of them.
     feed_only: AtomicBool,
 }
 
-/// Routine events that a shard keeps between two ticks for the feed alone: as many as the feed shows.
-const FEED_EVENTS: usize = super::feed::KEPT;
+/// Routine events that a shard keeps between two ticks for the feed alone. All of them up to 640 a second; above that
+/// nobody can watch them, and a longer queue would put every request into memory that left the caches long ago.
+const FEED_EVENTS: usize = 32;
 
 #[derive(Debug, Default)]
 struct Shard {
@@ -63,8 +64,8 @@ impl Queue {
         }
     }
 
-    /// Whether routine events go to the feed only. Most of them then end where they were made, in warm memory, instead
-    /// of on another thread.
+    /// Whether routine events go to the feed only. Under load most of them then end where they were made, in warm
+    /// memory, instead of on another thread.
     pub(super) fn set_feed_only(&self, feed_only: bool) {
         self.feed_only.store(feed_only, Ordering::Relaxed);
     }
@@ -79,7 +80,7 @@ impl Queue {
             && self.feed_only.load(Ordering::Relaxed)
             && shard.routine.len() >= FEED_EVENTS
         {
-            shard.shed_routine();
+            return pushed;
         }
         let weight = weight_of(&event);
         if kind == DropKind::Security {

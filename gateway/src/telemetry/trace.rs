@@ -5,9 +5,10 @@
 
 use std::cell::RefCell;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::base::event::TraceContext;
+use crate::base::event::{TraceContext, write_hex};
 
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -18,6 +19,8 @@ const STATE_MEMBERS: usize = 32;
 const STATE_BYTES: usize = 512;
 /// `00-` trace id `-` span id `-` flags.
 const PARENT_BYTES: usize = 55;
+/// Where the trace id stands in it.
+const TRACE_ID: std::ops::Range<usize> = 3..35;
 
 /// The trace of one request, with what is passed on beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,10 @@ pub struct Trace {
     pub context: TraceContext,
     /// Vendors' state: only a trusted caller's, and only when it is valid.
     pub state: Option<HeaderValue>,
+    /// `traceparent` for the next hop: our span is its parent.
+    pub parent: HeaderValue,
+    /// The trace id alone, for `x-request-id`: a piece of `parent`.
+    pub request_id: HeaderValue,
 }
 
 impl Trace {
@@ -39,30 +46,36 @@ impl Trace {
     pub fn with_ids(headers: &HeaderMap, trusted: bool, ids: &mut Ids) -> Trace {
         let parent = if trusted { only(headers, &TRACEPARENT).and_then(parse) } else { None };
         match parent {
-            Some(parent) => Trace {
-                context: TraceContext {
+            Some(parent) => {
+                let context = TraceContext {
                     trace_id: parent.trace_id,
                     span_id: ids.span_id(),
                     parent_id: Some(parent.span_id),
                     sampled: parent.sampled,
-                },
-                state: state(headers),
-            },
-            None => Trace {
-                context: TraceContext {
+                };
+                Trace::new(context, state(headers))
+            }
+            None => {
+                let context = TraceContext {
                     trace_id: ids.trace_id(),
                     span_id: ids.span_id(),
                     parent_id: None,
                     sampled: true,
-                },
-                state: None,
-            },
+                };
+                Trace::new(context, None)
+            }
         }
+    }
+
+    fn new(context: TraceContext, state: Option<HeaderValue>) -> Trace {
+        let text = Bytes::copy_from_slice(&parent_text(&context));
+        let request_id = value(text.slice(TRACE_ID));
+        Trace { context, state, parent: value(text), request_id }
     }
 
     /// Replaces what the client sent by what the service may believe.
     pub fn write(&self, headers: &mut HeaderMap) {
-        headers.insert(TRACEPARENT, header_value(&self.context));
+        headers.insert(TRACEPARENT, self.parent.clone());
         match &self.state {
             Some(state) => headers.insert(TRACESTATE, state.clone()),
             None => headers.remove(TRACESTATE),
@@ -70,15 +83,20 @@ impl Trace {
     }
 }
 
-/// `traceparent` for the next hop: our span is its parent.
-pub fn header_value(context: &TraceContext) -> HeaderValue {
+/// Version, trace, span and flags (§3.2).
+fn parent_text(context: &TraceContext) -> [u8; PARENT_BYTES] {
     let mut text = [0_u8; PARENT_BYTES];
     text[..3].copy_from_slice(b"00-");
-    write_hex(&mut text[3..35], context.trace_id);
+    text[TRACE_ID].copy_from_slice(context.request_id().as_bytes());
     text[35] = b'-';
-    write_hex(&mut text[36..52], u128::from(context.span_id));
+    write_hex(&mut text[36..52], &context.span_id.to_be_bytes());
     text[52..].copy_from_slice(if context.sampled { b"-01" } else { b"-00" });
-    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+    text
+}
+
+fn value(text: Bytes) -> HeaderValue {
+    // Digits and dashes are always a value.
+    HeaderValue::from_maybe_shared(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// A caller's span.
@@ -164,13 +182,6 @@ fn hex(digits: &[u8]) -> Option<u128> {
         };
         Some(value << 4 | u128::from(digit))
     })
-}
-
-fn write_hex(into: &mut [u8], value: u128) {
-    for (place, digit) in into.iter_mut().rev().enumerate() {
-        let nibble = usize::try_from(value >> (4 * place) & 0xf).unwrap_or(0);
-        *digit = b"0123456789abcdef"[nibble];
-    }
 }
 
 /// Identifiers: xoshiro256++ (Blackman and Vigna, 2019). They must not collide and need not be secret.
