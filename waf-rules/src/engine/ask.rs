@@ -3,6 +3,7 @@
 use super::buffers::Buffer;
 use super::eval::{Run, Site};
 use super::gather::{Content, Key, Value};
+use super::state::State;
 use super::tx_store::TxValue;
 use crate::operator::{Captures, Operator};
 use crate::tx::TxSlot;
@@ -125,15 +126,15 @@ impl Run<'_> {
 
     /// Groups of this match take the place of all older ones; a group without part is empty.
     fn capture(&mut self, captures: &Captures, input: Buffer) {
+        let State { buffers, tx, .. } = &mut *self.state;
+        let own = captures.own_text().map(|text| buffers.intern(text));
+        let groups = captures.groups().map(|group| buffers.intern_part(input, group));
         let mut count = 0;
-        let texts: smallvec::SmallVec<[Vec<u8>; 4]> =
-            captures.texts(self.state.buffers.bytes(input)).map(<[u8]>::to_vec).collect();
-        for (slot, text) in (0..).map(TxSlot).zip(&texts) {
-            let value = TxValue::Bytes(self.state.buffers.intern(text));
-            self.state.tx.set(slot, Some(value));
+        for (slot, text) in (0..).map(TxSlot).zip(own.into_iter().chain(groups)) {
+            tx.set(slot, Some(TxValue::Bytes(text)));
             count += 1;
         }
-        self.state.tx.clear_captures(count);
+        tx.clear_captures(count);
     }
 
     /// A value matched: what `MATCHED_VAR` shows, the link's effects, and the record of the rule.
@@ -156,7 +157,7 @@ impl Run<'_> {
     pub(super) fn buffer(&mut self, content: Content) -> Buffer {
         match content {
             Content::Buffer(buffer) => buffer,
-            Content::Int(number) => self.state.buffers.intern(number.to_string().as_bytes()),
+            Content::Int(number) => self.state.intern_number(number),
         }
     }
 }

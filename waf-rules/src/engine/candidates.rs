@@ -11,7 +11,7 @@ use crate::variable::Kind;
 const NONE: u32 = u32::MAX;
 
 /// Rows of the prefilter: one a buffer that was looked at, one a group of links.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Candidates {
     words: usize,
     rows: Vec<u64>,
@@ -24,16 +24,27 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
-    pub(super) fn new(program: &Program) -> Self {
+    /// Nothing looked at yet, in used memory.
+    pub(super) fn begin(memory: Self, program: &Program) -> Self {
+        let Self { words: _, mut rows, mut starts, groups, sets, exhaustive: _ } = memory;
         let words = program.gates.words();
+        rows.clear();
+        starts.clear();
         Self {
             words,
-            rows: Vec::new(),
-            starts: Vec::new(),
-            groups: Rows::new(program.groups.len(), words),
-            sets: Rows::new(program.groups.sets_len(), words),
+            rows,
+            starts,
+            groups: Rows::begin(groups, program.groups.len(), words),
+            sets: Rows::begin(sets, program.groups.sets_len(), words),
             exhaustive: false,
         }
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn footprint(&self) -> usize {
+        let rows = [&self.rows, &self.groups.bits, &self.sets.bits];
+        let words: usize = rows.iter().map(|rows| rows.capacity()).sum();
+        words * size_of::<u64>() + self.starts.capacity() * size_of::<u32>()
     }
 
     pub(super) fn set_exhaustive(&mut self) {
@@ -48,15 +59,18 @@ impl Candidates {
 }
 
 /// Rows that are worked out one by one and forgotten together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Rows {
     bits: Vec<u64>,
     ready: BitSet,
 }
 
 impl Rows {
-    fn new(len: usize, words: usize) -> Self {
-        Self { bits: vec![0; len * words], ready: BitSet::with_len(len) }
+    fn begin(memory: Self, len: usize, words: usize) -> Self {
+        let Self { mut bits, mut ready } = memory;
+        bits.resize(len * words, 0);
+        ready.clear();
+        Self { bits, ready }
     }
 }
 
