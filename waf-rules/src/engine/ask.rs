@@ -10,7 +10,7 @@ use crate::tx::TxSlot;
 use crate::variable::UNCONDITIONAL;
 
 /// Work that asking any operator costs, beyond the bytes it reads.
-const ASK_COST: u64 = 16;
+pub(super) const ASK_COST: u64 = 16;
 
 impl Run<'_> {
     /// Asks a link's operator about every value; true when any matched.
@@ -21,9 +21,6 @@ impl Run<'_> {
                 site,
                 Value { variable: &UNCONDITIONAL, key: Key::None, content, count: false },
             );
-        }
-        if !self.is_candidate_link(site.link) {
-            return false;
         }
         let mut values = std::mem::take(&mut self.state.scratch.values);
         values.clear();
@@ -80,10 +77,11 @@ impl Run<'_> {
         let value = Value { content: Content::Buffer(input), ..value };
         let operator = &self.program.operators[link.operator as usize];
         if operator.is_gated() && !self.is_candidate(link.operator, input) {
-            // No question to ask: the operator does not match.
-            return link.negated && self.matched(site, value);
+            // No question to ask: the operator does not match. Without work left, nobody knows.
+            let known = !self.state.budget.is_exhausted();
+            return link.negated && known && self.matched(site, value);
         }
-        if !self.afford(operator, input) {
+        if !site.prepaid && !self.afford(operator, input) {
             return false;
         }
         let argument = self.argument(operator);
@@ -107,12 +105,11 @@ impl Run<'_> {
         if matches!(operator, Operator::Number(..)) {
             return true;
         }
-        let budget = &mut self.state.budget;
-        if budget.is_exhausted() {
-            return false;
+        let affordable = !self.state.budget.is_exhausted();
+        if affordable {
+            self.charge(operator, input);
         }
-        budget.charge(ASK_COST + self.state.buffers.bytes(input).len() as u64 * operator.cost());
-        true
+        affordable
     }
 
     fn argument(&mut self, operator: &Operator) -> Vec<u8> {

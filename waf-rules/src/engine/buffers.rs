@@ -119,7 +119,7 @@ impl Buffers {
         transforms: &Transforms,
         budget: &mut Budget,
     ) -> Buffer {
-        if node == Node::ROOT {
+        if transforms.is_identity(node, self.present(value)) {
             return value;
         }
         let at = self.row(value) + node.0 as usize;

@@ -79,7 +79,6 @@ impl State {
 
     pub(super) fn choose_processor(&mut self, processor: BodyProcessor) {
         self.control.processor = Some(processor);
-        self.candidates.forget_groups();
         self.set_text(Store::ReqbodyProcessor, processor.as_str().as_bytes());
     }
 
