@@ -5,6 +5,7 @@ use super::eval::{Run, Site};
 use super::gather::{Content, Key, Value};
 use super::state::State;
 use super::tx_store::TxValue;
+use crate::bytes::index;
 use crate::operator::{Captures, Operator};
 use crate::tx::TxSlot;
 use crate::variable::UNCONDITIONAL;
@@ -132,6 +133,7 @@ impl Run<'_> {
             count += 1;
         }
         tx.clear_captures(count);
+        (0..index(count)).for_each(|group| self.wrote_slot(TxSlot(group)));
     }
 
     /// A value matched: what `MATCHED_VAR` shows, the link's effects, and the record of the rule.

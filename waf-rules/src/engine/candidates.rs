@@ -7,7 +7,8 @@ use crate::bitset::BitSet;
 use crate::bytes::index;
 use crate::operator::Operator;
 use crate::plan::Program;
-use crate::plan::course::{Lane, List, Look};
+use crate::plan::course::{List, Look};
+use crate::tx::TxSlot;
 use crate::variable::Kind;
 
 const NONE: u32 = u32::MAX;
@@ -21,6 +22,8 @@ pub(super) struct Candidates {
     starts: Vec<u32>,
     /// Places of the running phase that are walked.
     awake: BitSet,
+    /// Looks at variables that were written since.
+    stale: BitSet,
     /// Ask everything: what the prefilter is compared with.
     exhaustive: bool,
 }
@@ -28,10 +31,11 @@ pub(super) struct Candidates {
 impl Candidates {
     /// Nothing looked at yet, in used memory.
     pub(super) fn begin(memory: Self, program: &Program) -> Self {
-        let Self { words: _, mut rows, mut starts, awake, exhaustive: _ } = memory;
+        let Self { words: _, mut rows, mut starts, awake, mut stale, exhaustive: _ } = memory;
+        stale.clear();
         rows.clear();
         starts.clear();
-        Self { words: program.gates.words(), rows, starts, awake, exhaustive: false }
+        Self { words: program.gates.words(), rows, starts, awake, stale, exhaustive: false }
     }
 
     pub(super) fn set_exhaustive(&mut self) {
@@ -65,14 +69,15 @@ impl Candidates {
 
 impl Run<'_> {
     /// Looks at the values of a phase and finds the places to walk.
-    pub(super) fn wake(&mut self, lane: &Lane, places: usize) {
+    pub(super) fn wake(&mut self, places: usize) {
+        let lane = self.lane;
         self.state.candidates.awake.clone_from(&lane.always);
+        self.state.candidates.stale.clear();
         if self.state.candidates.exhaustive {
             return self.state.candidates.wake_from(0, places);
         }
-        for look in &lane.looks {
-            self.look(look);
-        }
+        lane.looks.iter().for_each(|look| self.look(look));
+        lane.variable_looks.iter().for_each(|look| self.look_at_variables(look));
     }
 
     fn look(&mut self, look: &Look) {
@@ -88,6 +93,43 @@ impl Run<'_> {
                     self.look_at(look, if names { entry.key } else { entry.value });
                 }
             }
+        }
+    }
+
+    fn look_at_variables(&mut self, look: &Look) {
+        let mut values = std::mem::take(&mut self.state.scratch.values);
+        values.clear();
+        self.gather_tx(&look.target, &mut values);
+        for value in &values {
+            let value = self.buffer(value.content);
+            self.look_at(look, value);
+        }
+        self.state.scratch.values = values;
+    }
+
+    /// A rule wrote a variable that rules further on may look at.
+    pub(super) fn wrote_slot(&mut self, slot: TxSlot) {
+        for (at, look) in (0..).zip(&self.lane.variable_looks) {
+            if look.target.takes_slot(slot) {
+                self.state.candidates.stale.insert(at);
+            }
+        }
+    }
+
+    /// The same for a variable named at run time.
+    pub(super) fn wrote_dynamic(&mut self, name: Buffer) {
+        for (at, look) in (0..).zip(&self.lane.variable_looks) {
+            if self.accepts(&look.target.matcher, name) {
+                self.state.candidates.stale.insert(at);
+            }
+        }
+    }
+
+    /// Looks again at the variables that the last rule wrote, once for all its writes.
+    pub(super) fn look_again(&mut self) {
+        while let Some(at) = self.state.candidates.stale.next(0) {
+            self.state.candidates.stale.remove(at);
+            self.look_at_variables(&self.lane.variable_looks[at as usize]);
         }
     }
 

@@ -53,13 +53,17 @@ impl Run<'_> {
         let old = self.state.tx.get(slot);
         let new = self.new_value(old, op, value, rule);
         self.state.tx.set(slot, new);
+        self.wrote_slot(slot);
     }
 
     fn set_dynamic(&mut self, name: &[u8], op: SetVarOp, value: &Template, rule: &Rule) {
         let name = self.state.buffers.intern(name);
         let old = self.state.tx.get_dynamic(name);
         match self.new_value(old, op, value, rule) {
-            Some(new) => self.state.tx.set_dynamic(name, new),
+            Some(new) => {
+                self.state.tx.set_dynamic(name, new);
+                self.wrote_dynamic(name);
+            }
             None => self.state.tx.unset_dynamic(name),
         }
     }

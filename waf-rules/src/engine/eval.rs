@@ -14,6 +14,8 @@ use crate::profile::Inner;
 pub(super) struct Run<'a> {
     pub(super) program: &'a Program,
     pub(super) profile: &'a Inner,
+    /// The way through the phase.
+    pub(super) lane: &'a Lane,
     pub(super) state: &'a mut State,
 }
 
@@ -37,34 +39,36 @@ enum Next {
 const LOGGING: u8 = 5;
 
 impl Run<'_> {
-    /// Runs the rules of a phase, 1 to 5, as far as nothing ends it.
+    /// Runs the rules of a phase, 1 to 5, as far as nothing ends it: looks at the values, finds the
+    /// rules that they may concern, and evaluates those in order.
     pub(super) fn phase(&mut self, phase: u8) {
         if self.is_over(phase) {
             return;
         }
-        let number = usize::from(phase - 1);
-        let (lane, order) = (&self.profile.course.phases[number], &self.program.phases[number]);
-        self.wake(lane, order.len());
+        let order = &self.program.phases[usize::from(phase - 1)];
+        self.wake(order.len());
         self.check_budget();
         let mut from = 0;
         while let Some(place) = self.state.candidates.next(from)
             && !self.is_over(phase)
         {
-            from = match self.walk(lane, order, place) {
+            from = match self.walk(order, place) {
                 Next::Step => place + 1,
                 Next::To(next) => next,
                 Next::End => return,
             };
+            self.look_again();
             self.check_budget();
         }
     }
 
     /// The rule at one place of a phase, or the gate that is known to open.
-    fn walk(&mut self, lane: &Lane, order: &[u32], place: u32) -> Next {
+    fn walk(&mut self, order: &[u32], place: u32) -> Next {
         let rule = order[place as usize];
-        let gate = lane.gates[place as usize].filter(|_| !self.state.candidates.is_exhaustive());
+        let gate =
+            self.lane.gates[place as usize].filter(|_| !self.state.candidates.is_exhaustive());
         let Some(to) = gate else {
-            return self.rule(rule, !lane.always.contains(place));
+            return self.rule(rule, !self.lane.always.contains(place));
         };
         if !self.is_touched(rule) {
             self.open(rule);

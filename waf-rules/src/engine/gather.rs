@@ -92,7 +92,7 @@ impl Run<'_> {
         matches!(matcher, Matcher::All) || matcher.accepts(self.state.buffers.bytes(key))
     }
 
-    fn gather_tx(&self, target: &Target, values: &mut Vec<Value>) {
+    pub(super) fn gather_tx(&self, target: &Target, values: &mut Vec<Value>) {
         if let Matcher::Slot(slot) = target.matcher {
             values.extend(self.tx_value(target.variable, slot));
             return;

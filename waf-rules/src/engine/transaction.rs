@@ -227,7 +227,9 @@ impl Transaction {
 
     fn run(&mut self, phase: u8) -> Verdict {
         let profile = self.profile.inner();
-        let mut run = Run { program: profile.ruleset.program(), profile, state: &mut self.state };
+        let lane = &profile.course.phases[usize::from(phase - 1)];
+        let program = profile.ruleset.program();
+        let mut run = Run { program, profile, lane, state: &mut self.state };
         if phase <= 2 && run.state.control.exceeded == Some(Exceeded::Arguments) {
             run.reject(Exceeded::Arguments);
         }
