@@ -3,23 +3,17 @@
 use super::ask::ASK_COST;
 use super::buffers::Buffer;
 use super::eval::Run;
+use super::rows::Row;
 use crate::bitset::BitSet;
 use crate::bytes::index;
 use crate::operator::Operator;
-use crate::plan::Program;
 use crate::plan::course::{List, Look};
 use crate::tx::TxSlot;
 use crate::variable::Kind;
 
-const NONE: u32 = u32::MAX;
-
-/// Rows of the prefilter, one a buffer that was looked at, and what they amount to.
+/// The rules of a phase that are worth walking.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
-    words: usize,
-    rows: Vec<u64>,
-    /// Where each buffer's row begins in `rows`.
-    starts: Vec<u32>,
     /// Places of the running phase that are walked.
     awake: BitSet,
     /// Looks at variables that were written since.
@@ -30,12 +24,10 @@ pub(super) struct Candidates {
 
 impl Candidates {
     /// Nothing looked at yet, in used memory.
-    pub(super) fn begin(memory: Self, program: &Program) -> Self {
-        let Self { words: _, mut rows, mut starts, awake, mut stale, exhaustive: _ } = memory;
+    pub(super) fn begin(memory: Self) -> Self {
+        let Self { awake, mut stale, exhaustive: _ } = memory;
         stale.clear();
-        rows.clear();
-        starts.clear();
-        Self { words: program.gates.words(), rows, starts, awake, stale, exhaustive: false }
+        Self { awake, stale, exhaustive: false }
     }
 
     pub(super) fn set_exhaustive(&mut self) {
@@ -54,16 +46,6 @@ impl Candidates {
     /// Everything from `place` on is walked.
     pub(super) fn wake_from(&mut self, place: u32, places: usize) {
         (place..index(places)).for_each(|place| self.awake.insert(place));
-    }
-
-    /// Bytes of memory held.
-    pub(super) fn footprint(&self) -> usize {
-        self.rows.capacity() * size_of::<u64>() + self.starts.capacity() * size_of::<u32>()
-    }
-
-    /// Start of a buffer's row, if it has one.
-    fn start(&self, value: Buffer) -> Option<usize> {
-        self.starts.get(value.index()).filter(|start| **start != NONE).map(|start| *start as usize)
     }
 }
 
@@ -136,7 +118,7 @@ impl Run<'_> {
     /// One value behind every list of a look. Most lists leave most values alone: they are answered
     /// together, and seldom with yes.
     fn look_at(&mut self, look: &Look, value: Buffer) {
-        let plain = self.row(value).is_some_and(|row| self.meets(row, &look.operators));
+        let plain = self.row(value).is_some_and(|row| self.state.rows.meets(row, &look.operators));
         for list in &look.lists {
             let (transforms, budget) = (&self.program.transforms, &mut self.state.budget);
             let output = self.state.buffers.transformed(value, list.node, transforms, budget);
@@ -148,22 +130,17 @@ impl Run<'_> {
         }
     }
 
-    fn meets(&self, row: usize, operators: &[u64]) -> bool {
-        let row = &self.state.candidates.rows[row..];
-        row.iter().zip(operators).any(|(row, operators)| row & operators != 0)
-    }
-
     /// Wakes the rules whose operator might match. Their question is paid for here: what is spent
     /// depends on the request alone, not on how the rules before them went.
-    fn wake_behind(&mut self, list: &List, value: Buffer, row: usize) {
+    fn wake_behind(&mut self, list: &List, value: Buffer, row: Row) {
         for (word, operators) in list.operators.iter().enumerate() {
-            let mut hits = self.state.candidates.rows[row + word] & operators;
+            let mut hits = self.state.rows.candidates(row, word) & operators;
             while hits != 0 && !self.state.budget.is_exhausted() {
                 let operator = index(word * 64) + hits.trailing_zeros();
                 hits &= hits - 1;
                 self.charge(&self.program.operators[operator as usize], value);
-                for place in list.wakes(operator) {
-                    self.state.candidates.awake.insert(place);
+                if self.state.rows.answer(row, operator) != Some(false) {
+                    list.wakes(operator).for_each(|at| self.state.candidates.awake.insert(at));
                 }
             }
         }
@@ -173,35 +150,5 @@ impl Run<'_> {
     pub(super) fn charge(&mut self, operator: &Operator, value: Buffer) {
         let bytes = self.state.buffers.bytes(value).len() as u64;
         self.state.budget.charge(ASK_COST + bytes * operator.cost());
-    }
-
-    /// The operator might match this value. What there was no work left to look at is no candidate.
-    pub(super) fn is_candidate(&mut self, operator: u32, value: Buffer) -> bool {
-        self.state.candidates.exhaustive
-            || self.row(value).is_some_and(|row| {
-                self.state.candidates.rows[row + operator as usize / 64] & (1 << (operator % 64))
-                    != 0
-            })
-    }
-
-    /// Start of the row of a buffer, which is scanned the first time, as long as there is work left.
-    fn row(&mut self, value: Buffer) -> Option<usize> {
-        let found = self.state.candidates.start(value);
-        if found.is_some() || self.state.budget.is_exhausted() {
-            return found;
-        }
-        let state = &mut *self.state;
-        let candidates = &mut state.candidates;
-        let start = candidates.rows.len();
-        if candidates.starts.len() <= value.index() {
-            candidates.starts.resize(value.index() + 1, NONE);
-        }
-        candidates.starts[value.index()] = index(start);
-        candidates.rows.resize(start + candidates.words, 0);
-        let bytes = state.buffers.bytes(value);
-        state.budget.charge(bytes.len() as u64);
-        let row = &mut candidates.rows[start..];
-        self.program.gates.row(bytes, state.buffers.present(value), row);
-        Some(start)
     }
 }

@@ -1,6 +1,7 @@
 //! Walking a phase: rules in order, chains link by link, values one by one.
 
 use super::budget::Exceeded;
+use super::known::Known;
 use super::outcome::{Action, Interruption};
 use super::state::State;
 use crate::EngineMode;
@@ -17,6 +18,8 @@ pub(super) struct Run<'a> {
     /// The way through the phase.
     pub(super) lane: &'a Lane,
     pub(super) state: &'a mut State,
+    /// What the thread learned from earlier requests.
+    pub(super) known: &'a mut Known,
 }
 
 /// A link and its place in the program.

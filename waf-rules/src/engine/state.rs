@@ -5,6 +5,7 @@ use super::buffers::{Buffer, Buffers};
 use super::candidates::Candidates;
 use super::gather::Value;
 use super::outcome::{Interruption, Match};
+use super::rows::Rows;
 use super::stores::Stores;
 use super::tx_store::{TxStore, TxValue};
 use crate::action::{AuditEngine, BodyProcessor};
@@ -22,6 +23,7 @@ pub(super) struct State {
     pub(super) stores: Stores,
     pub(super) tx: TxStore,
     pub(super) budget: Budget,
+    pub(super) rows: Rows,
     pub(super) candidates: Candidates,
     pub(super) control: Control,
     pub(super) matched: Matched,
@@ -95,6 +97,7 @@ impl State {
             stores,
             tx,
             budget: _,
+            rows,
             candidates,
             control,
             matched,
@@ -110,7 +113,8 @@ impl State {
             stores: Stores::begin(stores),
             tx: TxStore::begin(tx, program.tx.len()),
             budget: Budget::new(profile.bounds.work),
-            candidates: Candidates::begin(candidates, program),
+            rows: Rows::begin(rows, program.gates.words()),
+            candidates: Candidates::begin(candidates),
             control: Control::begin(control, profile),
             matched: Matched::begin(matched),
             record: Record::begin(record),
@@ -132,7 +136,7 @@ impl State {
         let values: usize = matched.iter().map(|values| values.capacity()).sum();
         self.buffers.footprint()
             + self.stores.footprint()
-            + self.candidates.footprint()
+            + self.rows.footprint()
             + self.request_body.capacity()
             + self.response_body.capacity()
             + values * size_of::<Value>()

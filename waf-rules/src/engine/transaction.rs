@@ -229,11 +229,13 @@ impl Transaction {
         let profile = self.profile.inner();
         let lane = &profile.course.phases[usize::from(phase - 1)];
         let program = profile.ruleset.program();
-        let mut run = Run { program, profile, lane, state: &mut self.state };
+        let mut known = pool::take_known();
+        let mut run = Run { program, profile, lane, state: &mut self.state, known: &mut known };
         if phase <= 2 && run.state.control.exceeded == Some(Exceeded::Arguments) {
             run.reject(Exceeded::Arguments);
         }
         run.phase(phase);
+        pool::keep_known(known);
         match &self.state.control.interruption {
             Some(interruption) => Verdict::Deny(interruption.clone()),
             None => Verdict::Pass,

@@ -1,0 +1,85 @@
+//! Short values that keep coming back (header names, browsers' `User-Agent`, `Accept`), and what is
+//! known of them: the row of the prefilter and the answers of operators. An answer depends on the
+//! operator and the bytes alone, so one request may learn from another.
+//!
+//! The table belongs to a thread, has a fixed size and compares values byte for byte. What a
+//! transaction spends does not depend on it.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+
+/// Values kept; a power of two.
+const ENTRIES: usize = 512;
+/// The longest value kept, in bytes.
+const VALUE_BYTES_MAX: usize = 120;
+/// How often a value that came back withstands another that wants its place.
+const USES_MAX: u8 = 3;
+
+/// The values that a thread knows.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Empty until the first value is learned.
+    entries: Vec<Entry>,
+    hasher: RandomState,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    /// The rule set that the facts are of.
+    program: u64,
+    bytes: [u8; VALUE_BYTES_MAX],
+    len: u8,
+    uses: u8,
+    /// See [`Rows`](super::candidates).
+    facts: Vec<u64>,
+}
+
+impl Entry {
+    const VACANT: Self =
+        Self { program: 0, bytes: [0; VALUE_BYTES_MAX], len: 0, uses: 0, facts: Vec::new() };
+
+    fn holds(&self, program: u64, value: &[u8]) -> bool {
+        self.program == program && self.bytes.get(..usize::from(self.len)) == Some(value)
+    }
+}
+
+impl Known {
+    /// What is known of a value.
+    pub(super) fn recall(&mut self, program: u64, value: &[u8]) -> Option<&mut Vec<u64>> {
+        if value.len() > VALUE_BYTES_MAX || self.entries.is_empty() {
+            return None;
+        }
+        let place = self.place(value);
+        let entry =
+            [place, place ^ 1].into_iter().find(|at| self.entries[*at].holds(program, value))?;
+        let entry = &mut self.entries[entry];
+        entry.uses = (entry.uses + 1).min(USES_MAX);
+        Some(&mut entry.facts)
+    }
+
+    /// Keeps what was found out about a value, unless the values in its place are in better use.
+    pub(super) fn learn(&mut self, program: u64, value: &[u8], facts: &[u64]) {
+        let Ok(len) = u8::try_from(value.len()) else { return };
+        if value.len() > VALUE_BYTES_MAX {
+            return;
+        }
+        self.entries.resize(ENTRIES, Entry::VACANT);
+        let place = self.place(value);
+        let least_used =
+            if self.entries[place].uses <= self.entries[place ^ 1].uses { 0 } else { 1 };
+        let entry = &mut self.entries[place ^ least_used];
+        if entry.uses > 0 {
+            entry.uses -= 1;
+            return;
+        }
+        (entry.program, entry.len) = (program, len);
+        entry.bytes[..value.len()].copy_from_slice(value);
+        entry.facts.clear();
+        entry.facts.extend_from_slice(facts);
+    }
+
+    fn place(&self, value: &[u8]) -> usize {
+        usize::try_from(self.hasher.hash_one(value) % ENTRIES as u64).unwrap_or(0)
+    }
+}
