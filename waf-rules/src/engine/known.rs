@@ -6,11 +6,14 @@
 //! transaction spends does not depend on it.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
-/// Values kept; a power of two.
+/// Values kept.
 const ENTRIES: usize = 512;
+/// Places that a value may stand in.
+const WAYS: usize = 8;
 /// The longest value kept, in bytes.
 const VALUE_BYTES_MAX: usize = 120;
 /// How often a value that came back withstands another that wants its place.
@@ -50,10 +53,8 @@ impl Known {
         if value.len() > VALUE_BYTES_MAX || self.entries.is_empty() {
             return None;
         }
-        let place = self.place(value);
-        let entry =
-            [place, place ^ 1].into_iter().find(|at| self.entries[*at].holds(program, value))?;
-        let entry = &mut self.entries[entry];
+        let set = self.set(value);
+        let entry = self.entries[set].iter_mut().find(|entry| entry.holds(program, value))?;
         entry.uses = (entry.uses + 1).min(USES_MAX);
         Some(&mut entry.facts)
     }
@@ -65,21 +66,23 @@ impl Known {
             return;
         }
         self.entries.resize(ENTRIES, Entry::VACANT);
-        let place = self.place(value);
-        let least_used =
-            if self.entries[place].uses <= self.entries[place ^ 1].uses { 0 } else { 1 };
-        let entry = &mut self.entries[place ^ least_used];
+        let set = self.set(value);
+        let least_used = self.entries[set].iter_mut().min_by_key(|entry| entry.uses);
+        let Some(entry) = least_used else { return };
         if entry.uses > 0 {
             entry.uses -= 1;
             return;
         }
-        (entry.program, entry.len) = (program, len);
+        (entry.program, entry.len, entry.uses) = (program, len, 1);
         entry.bytes[..value.len()].copy_from_slice(value);
         entry.facts.clear();
         entry.facts.extend_from_slice(facts);
     }
 
-    fn place(&self, value: &[u8]) -> usize {
-        usize::try_from(self.hasher.hash_one(value) % ENTRIES as u64).unwrap_or(0)
+    /// The places where a value may stand.
+    fn set(&self, value: &[u8]) -> Range<usize> {
+        let sets = (ENTRIES / WAYS) as u64;
+        let set = usize::try_from(self.hasher.hash_one(value) % sets).unwrap_or(0);
+        set * WAYS..(set + 1) * WAYS
     }
 }

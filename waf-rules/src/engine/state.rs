@@ -83,6 +83,8 @@ pub(super) struct Scratch {
     pub(super) argument: Vec<u8>,
     /// An argument on its way to its buffers.
     pub(super) pair: Pair,
+    /// The name of a value.
+    pub(super) label: Vec<u8>,
     /// A text on its way to a buffer.
     pub(super) text: Vec<u8>,
 }
