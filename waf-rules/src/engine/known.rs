@@ -5,6 +5,9 @@
 //! The table belongs to a thread, has a fixed size and compares values byte for byte. What a
 //! transaction spends does not depend on it.
 
+#[cfg(test)]
+mod tests;
+
 use std::hash::BuildHasher;
 use std::ops::Range;
 
@@ -24,6 +27,9 @@ const USES_MAX: u8 = 3;
 pub(super) struct Known {
     /// Empty until the first value is learned.
     entries: Vec<Entry>,
+    /// The facts of each entry, see [`Rows`](super::rows::Rows), `width` words an entry.
+    facts: Vec<u64>,
+    width: usize,
     hasher: RandomState,
 }
 
@@ -34,13 +40,10 @@ struct Entry {
     bytes: [u8; VALUE_BYTES_MAX],
     len: u8,
     uses: u8,
-    /// See [`Rows`](super::candidates).
-    facts: Vec<u64>,
 }
 
 impl Entry {
-    const VACANT: Self =
-        Self { program: 0, bytes: [0; VALUE_BYTES_MAX], len: 0, uses: 0, facts: Vec::new() };
+    const VACANT: Self = Self { program: 0, bytes: [0; VALUE_BYTES_MAX], len: 0, uses: 0 };
 
     fn holds(&self, program: u64, value: &[u8]) -> bool {
         self.program == program && self.bytes.get(..usize::from(self.len)) == Some(value)
@@ -49,38 +52,50 @@ impl Entry {
 
 impl Known {
     /// What is known of a value.
-    pub(super) fn recall(&mut self, program: u64, value: &[u8]) -> Option<&mut Vec<u64>> {
+    pub(super) fn recall(&mut self, program: u64, value: &[u8]) -> Option<&mut [u64]> {
         if value.len() > VALUE_BYTES_MAX || self.entries.is_empty() {
             return None;
         }
-        let set = self.set(value);
-        let entry = self.entries[set].iter_mut().find(|entry| entry.holds(program, value))?;
+        let mut places = self.places(value);
+        let place = places.find(|place| self.entries[*place].holds(program, value))?;
+        let entry = &mut self.entries[place];
         entry.uses = (entry.uses + 1).min(USES_MAX);
-        Some(&mut entry.facts)
+        Some(&mut self.facts[place * self.width..(place + 1) * self.width])
     }
 
     /// Keeps what was found out about a value, unless the values in its place are in better use.
     pub(super) fn learn(&mut self, program: u64, value: &[u8], facts: &[u64]) {
-        let Ok(len) = u8::try_from(value.len()) else { return };
-        if value.len() > VALUE_BYTES_MAX {
+        let Some(len) = u8::try_from(value.len()).ok().filter(|_| value.len() <= VALUE_BYTES_MAX)
+        else {
             return;
+        };
+        if self.width < facts.len() || self.entries.is_empty() {
+            self.make_room(facts.len());
         }
-        self.entries.resize(ENTRIES, Entry::VACANT);
-        let set = self.set(value);
-        let least_used = self.entries[set].iter_mut().min_by_key(|entry| entry.uses);
-        let Some(entry) = least_used else { return };
+        let Some(place) = self.places(value).min_by_key(|place| self.entries[*place].uses) else {
+            return;
+        };
+        let entry = &mut self.entries[place];
         if entry.uses > 0 {
             entry.uses -= 1;
             return;
         }
         (entry.program, entry.len, entry.uses) = (program, len, 1);
         entry.bytes[..value.len()].copy_from_slice(value);
-        entry.facts.clear();
-        entry.facts.extend_from_slice(facts);
+        self.facts[place * self.width..][..facts.len()].copy_from_slice(facts);
+    }
+
+    /// Forgets everything, for rows of `width` words.
+    fn make_room(&mut self, width: usize) {
+        self.entries.clear();
+        self.entries.resize(ENTRIES, Entry::VACANT);
+        self.facts.clear();
+        self.facts.resize(ENTRIES * width, 0);
+        self.width = width;
     }
 
     /// The places where a value may stand.
-    fn set(&self, value: &[u8]) -> Range<usize> {
+    fn places(&self, value: &[u8]) -> Range<usize> {
         let sets = (ENTRIES / WAYS) as u64;
         let set = usize::try_from(self.hasher.hash_one(value) % sets).unwrap_or(0);
         set * WAYS..(set + 1) * WAYS

@@ -102,7 +102,8 @@ impl Run<'_> {
         let words = state.rows.words;
         let (row, bits) = state.rows.add(value);
         if let Some(facts) = self.known.recall(self.program.id, bytes) {
-            bits.copy_from_slice(facts);
+            let known = facts.len().min(bits.len());
+            bits[..known].copy_from_slice(&facts[..known]);
         } else {
             self.program.gates.row(bytes, state.buffers.present(value), &mut bits[..words]);
             self.known.learn(self.program.id, bytes, bits);
