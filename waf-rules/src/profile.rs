@@ -1,5 +1,6 @@
 //! How a route uses a rule set: paranoia, thresholds, exclusions, bounds. A profile never copies
-//! rules: it holds bits for the rules that are off and a list of its excluded targets.
+//! rules: it holds bits for the rules that are off, a list of its excluded targets, and a share in
+//! the course that all profiles of its levels run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,11 +8,11 @@ use std::sync::Arc;
 use crate::EngineMode;
 use crate::bitset::BitSet;
 use crate::bytes::index;
+use crate::plan::course::{Course, Pins};
 use crate::plan::settings::Over;
 use crate::plan::{Exclusion as PlannedExclusion, Program};
 use crate::ruleset::Ruleset;
 use crate::seclang::parser::parse_targets_text;
-use crate::tx::TxSlot;
 
 /// A rule set with one route's choices; clones share it.
 #[derive(Debug, Clone)]
@@ -96,7 +97,8 @@ pub(crate) struct Inner {
     pub(crate) removed: BitSet,
     pub(crate) exclusions: Vec<(BitSet, Vec<PlannedExclusion>)>,
     /// Transaction variables that the profile sets and the rules cannot.
-    pub(crate) pinned: Vec<(TxSlot, i64)>,
+    pub(crate) pinned: Pins,
+    pub(crate) course: Arc<Course>,
     pub(crate) blocking_paranoia: u8,
 }
 
@@ -157,12 +159,14 @@ impl Profile {
         if !errors.is_empty() {
             return Err(errors);
         }
+        let pinned = pinned(&options, program);
         Ok(Self(Arc::new(Inner {
             engine: options.engine.or(program.settings.engine).unwrap_or_default(),
             bounds: effective(options.bounds, program),
             removed,
             exclusions,
-            pinned: pinned(&options, program),
+            course: ruleset.course(&pinned),
+            pinned,
             blocking_paranoia: options.blocking_paranoia,
             ruleset: ruleset.clone(),
         })))
@@ -251,7 +255,7 @@ fn effective(mut bounds: Bounds, program: &Program) -> Bounds {
     bounds
 }
 
-fn pinned(options: &ProfileOptions, program: &Program) -> Vec<(TxSlot, i64)> {
+fn pinned(options: &ProfileOptions, program: &Program) -> Pins {
     let slots = &program.scores;
     let values = [
         (slots.blocking_paranoia, Some(u32::from(options.blocking_paranoia))),

@@ -107,7 +107,7 @@ impl State {
         bounds: &Bounds,
         settings: &Settings,
     ) -> Result<(), BodyError> {
-        let content_type = self.content_type().unwrap_or_default();
+        let content_type = self.content_type().unwrap_or_default().to_vec();
         let part_bounds = PartBounds { parts: bounds.parts, files: settings.files };
         let mut flags = Flags::default();
         let mut sink = |part: Part<'_>| self.part(&part, bounds.arguments);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::budget::Exceeded;
 use super::eval::Run;
 use super::outcome::{BodyBound, Interruption, Match, Outcome, Verdict};
+use super::pool;
 use super::score::Score;
 use super::state::State;
 use crate::action::AuditEngine;
@@ -16,18 +17,19 @@ use crate::{EngineMode, RuleInfo};
 /// One request against a profile. Feed it in order: connection, line, headers, [`head`](Self::head), body chunks,
 /// [`body`](Self::body), the response likewise, [`finish`](Self::finish). It is owned and `Send`.
 ///
-/// Nothing it is fed makes it panic or grow past the profile's [`Bounds`](crate::Bounds).
+/// Nothing it is fed makes it panic or grow past the profile's [`Bounds`](crate::Bounds). When it is dropped its
+/// thread keeps its memory for the next one, so that an ordinary request allocates nothing.
 #[derive(Debug)]
 pub struct Transaction {
     profile: Profile,
-    state: Box<State>,
+    state: State,
     request_body_bytes: usize,
     response_body_bytes: usize,
 }
 
 impl Transaction {
     pub fn new(profile: Profile) -> Self {
-        let state = Box::new(State::new(profile.inner()));
+        let state = pool::begin(profile.inner());
         Self { profile, state, request_body_bytes: 0, response_body_bytes: 0 }
     }
 
@@ -225,11 +227,15 @@ impl Transaction {
 
     fn run(&mut self, phase: u8) -> Verdict {
         let profile = self.profile.inner();
-        let mut run = Run { program: profile.ruleset.program(), profile, state: &mut self.state };
+        let lane = &profile.course.phases[usize::from(phase - 1)];
+        let program = profile.ruleset.program();
+        let mut known = pool::take_known();
+        let mut run = Run { program, profile, lane, state: &mut self.state, known: &mut known };
         if phase <= 2 && run.state.control.exceeded == Some(Exceeded::Arguments) {
             run.reject(Exceeded::Arguments);
         }
         run.phase(phase);
+        pool::keep_known(known);
         match &self.state.control.interruption {
             Some(interruption) => Verdict::Deny(interruption.clone()),
             None => Verdict::Pass,
@@ -254,5 +260,11 @@ impl Transaction {
             Exceeded::Work | Exceeded::Arguments => None,
         };
         self.over(rules) == Over::Reject
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        pool::end(std::mem::take(&mut self.state));
     }
 }

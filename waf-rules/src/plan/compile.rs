@@ -1,6 +1,7 @@
 //! Drafts to the program: every rule that was not removed, its place in its phase, its jumps.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::assemble::{Assembly, Draft, Item};
 use super::rule::RuleCompiler;
@@ -9,6 +10,9 @@ use crate::action::Action;
 use crate::bytes::index;
 use crate::seclang::LexError;
 use crate::seclang::source::{Sources, Span};
+
+/// Number of the next program; 0 is none.
+static PROGRAMS: AtomicU64 = AtomicU64::new(1);
 
 /// Reads a data file on behalf of a rule in the source of this span.
 pub(crate) type ReadData<'a> = &'a dyn Fn(Span, &str) -> Result<String, String>;
@@ -35,11 +39,11 @@ pub(crate) fn compile(
         target.resolve_slots(&parts.tx);
     }
     Program {
+        id: PROGRAMS.fetch_add(1, Ordering::Relaxed),
         rules,
         phases: order.phases,
         gates: Gates::new(&parts.operators),
         operators: parts.operators,
-        groups: parts.groups,
         transforms: parts.transforms,
         tx: parts.tx,
         settings,

@@ -2,12 +2,13 @@
 //!
 //! `assemble` reads the directives in order (removals and updates act on the rules before them),
 //! `compile` turns each rule that is left into its runnable form, `target`, `transforms` and
-//! `settings` hold the parts. A [`Program`] is immutable and shared by every transaction.
+//! `settings` hold the parts, `gates` is the prefilter, `course` the way through it all under one
+//! choice of levels. A [`Program`] is immutable and shared by every transaction.
 
 mod assemble;
 mod compile;
+pub(crate) mod course;
 mod gates;
-mod groups;
 mod rule;
 pub(crate) mod settings;
 pub(crate) mod target;
@@ -16,7 +17,6 @@ pub(crate) mod transforms;
 pub(crate) use assemble::{Assembly, assemble};
 pub(crate) use compile::compile;
 pub(crate) use gates::Gates;
-pub(crate) use groups::Groups;
 pub(crate) use settings::Settings;
 pub(crate) use target::{Exclusion, Matcher, Target};
 pub(crate) use transforms::{Node, Transforms};
@@ -35,12 +35,13 @@ pub(crate) const PHASES: usize = 5;
 /// All rules of a load, ready to run.
 #[derive(Debug)]
 pub(crate) struct Program {
+    /// Tells the programs of a process apart.
+    pub(crate) id: u64,
     pub(crate) rules: Vec<Rule>,
     /// Per phase (index 0 is phase 1), the rules in reading order.
     pub(crate) phases: [Vec<u32>; PHASES],
     pub(crate) operators: Vec<Operator>,
     pub(crate) gates: Gates,
-    pub(crate) groups: Groups,
     pub(crate) transforms: Transforms,
     pub(crate) tx: TxNames,
     pub(crate) settings: Settings,
@@ -119,10 +120,6 @@ pub(crate) struct Link {
     pub(crate) unconditional: bool,
     pub(crate) capture: bool,
     pub(crate) multi_match: bool,
-    /// Where the operator must be a candidate for the link to match. None: it is always asked.
-    pub(crate) groups: Option<u32>,
-    /// Places of the targets that no group stands for.
-    pub(crate) loose: Vec<usize>,
     /// Run once for every value that matches.
     pub(crate) effects: Vec<Effect>,
 }
