@@ -150,7 +150,7 @@ impl ProxyHttp for Proxy {
         let trace = Trace::of(headers, trusted);
         let exchange = Exchange::begin(self.live.load(), *arrival, trace.context, headers);
         context.trace = Some(trace);
-        context.exchange = Some(Box::new(exchange));
+        context.exchange = Some(exchange);
         fields::forget_spelling(session.req_header_mut());
         session.set_read_timeout(Some(crate::base::bounds::BODY_READ_TIMEOUT));
         if session.is_http2() {

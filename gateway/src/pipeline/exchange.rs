@@ -127,20 +127,20 @@ impl Reading {
 }
 
 impl Exchange {
-    /// Begins an exchange. The client's address is known from here on, the canonical reading may not be.
+    /// Begins an exchange; boxed, because it is half a page and handed around. The client's address is known from here on, the canonical reading may not be.
     pub fn begin(
         snapshot: Arc<Snapshot>,
         arrival: Arrival,
         trace: TraceContext,
         headers: &HeaderMap,
-    ) -> Exchange {
+    ) -> Box<Exchange> {
         let connection = arrival.connection;
         let client = normalise::client::client(
             connection.peer,
             headers,
             &connection.listener.trusted_proxies,
         );
-        Exchange {
+        Box::new(Exchange {
             snapshot,
             started: arrival.now,
             trace,
@@ -161,7 +161,7 @@ impl Exchange {
             permit: None,
             upstream: None,
             offline: None,
-        }
+        })
     }
 
     /// The route, once it is known.
@@ -181,7 +181,7 @@ impl Exchange {
     }
 
     /// The exchange ends: exactly one event.
-    pub fn finish(mut self, head: Option<Head<'_>>, end: End) -> Box<Event> {
+    pub fn finish(mut self: Box<Self>, head: Option<Head<'_>>, end: End) -> Box<Event> {
         let route = self.route().map(|route| RouteRef {
             id: route.id.clone(),
             service: route.service.as_ref().map(|service| service.name.clone()),

@@ -217,7 +217,7 @@ pub fn refused(
     arrival: Arrival,
     trace: TraceContext,
     finding: Box<Finding>,
-) -> Exchange {
+) -> Box<Exchange> {
     let mut exchange = Exchange::begin(snapshot, arrival, trace, &HeaderMap::new());
     exchange.ledger.refuse(finding);
     exchange.ledger.lap(Stage::Normalise);

@@ -23,7 +23,7 @@ const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// A request that was tried.
 #[derive(Debug)]
 pub struct Trial {
-    pub exchange: Exchange,
+    pub exchange: Box<Exchange>,
     /// What the client would get; 200 stands for "would be forwarded".
     pub status: u16,
 }
@@ -88,7 +88,7 @@ fn begin(
     snapshot: &Arc<Snapshot>,
     request: &TestRequest,
     headers: &HeaderMap,
-) -> Result<Exchange, String> {
+) -> Result<Box<Exchange>, String> {
     let listener = snapshot.listeners.values().next().ok_or("no listener")?.clone();
     let peer = SocketAddr::new(request.client.unwrap_or(CLIENT), 0);
     let connection = Arc::new(Connection::new(listener, peer, true, None));

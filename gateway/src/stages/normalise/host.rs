@@ -36,7 +36,10 @@ pub(super) fn read(raw: &[u8]) -> Decision<(String, Option<u16>)> {
         };
     }
     let host = host.strip_suffix('.').unwrap_or(host);
-    if host.is_empty() || host.len() > HOST_BYTES || !host.split('.').all(is_label) {
+    if host.is_empty()
+        || host.len() > HOST_BYTES
+        || !host.as_bytes().split(|byte| *byte == b'.').all(is_label)
+    {
         return invalid("host is not a name");
     }
     Ok((host.to_ascii_lowercase(), port))
@@ -52,8 +55,8 @@ fn split_port(text: &str) -> Option<(&str, Option<&str>)> {
             None => None,
         };
     }
-    match text.split_once(':') {
-        Some((host, port)) => Some((host, Some(port))),
+    match memchr::memchr(b':', text.as_bytes()) {
+        Some(colon) => Some((&text[..colon], Some(&text[colon + 1..]))),
         None => Some((text, None)),
     }
 }
@@ -64,8 +67,8 @@ fn parse_port(digits: &str) -> Option<u16> {
 }
 
 /// Letters, digits, hyphen; underscore because service names in clusters use it.
-fn is_label(label: &str) -> bool {
+fn is_label(label: &[u8]) -> bool {
     !label.is_empty()
         && label.len() <= 63
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
