@@ -375,7 +375,7 @@ pub fn adopt_state(next: &Snapshot, runtime: &Handle) {
 
 /// Where a configuration wants its access log.
 pub fn access_log(snapshot: &Snapshot) -> AccessLog {
-    let section = &snapshot.document.telemetry.access_log;
+    let section = &snapshot.access_log;
     AccessLog { target: Target::parse(&section.to), allowed_percent: section.allowed.0 }
 }
 
