@@ -52,6 +52,11 @@ impl Feed {
         Feed { ring: Mutex::default(), tail: broadcast::Sender::new(BEHIND) }
     }
 
+    /// Somebody waits for new events.
+    pub(super) fn is_watched(&self) -> bool {
+        self.tail.receiver_count() > 0
+    }
+
     /// The newest `count` events, oldest first.
     pub fn recent(&self, count: usize) -> Vec<Arc<Recorded>> {
         let ring = self.ring.lock();

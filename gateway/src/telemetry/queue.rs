@@ -2,7 +2,7 @@
 //! lock that it shares with nobody but the writer, which takes it once a tick.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -29,13 +29,23 @@ pub(super) struct Queue {
     bounds: QueueBounds,
     /// A shard is half full, and the writer was told.
     pressed: AtomicBool,
-    /// Nobody writes routine events: a sample for the feed is all that is kept of them.
-    feed_only: AtomicBool,
+    /// Routine events that a shard keeps between two ticks.
+    routine: AtomicUsize,
 }
 
-/// Routine events that a shard keeps between two ticks for the feed alone. All of them up to 640 a second; above that
-/// nobody can watch them, and a longer queue would put every request into memory that left the caches long ago.
-const FEED_EVENTS: usize = 32;
+/// Routine events that a shard keeps between two ticks when nobody writes or watches them: all of them up to 5,000 a
+/// second. A longer queue would put every request into memory that left the caches long ago.
+const UNWATCHED_EVENTS: usize = 256;
+
+/// Who wants routine events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readers {
+    Log,
+    /// The access log is off; somebody watches the feed.
+    Watchers,
+    /// Whoever may ask for the last events later.
+    None,
+}
 
 #[derive(Debug, Default)]
 struct Shard {
@@ -60,14 +70,18 @@ impl Queue {
             shards: (0..count).map(|_| Mutex::default()).collect(),
             bounds: QueueBounds { events: bounds.events / count, bytes: bounds.bytes / count },
             pressed: AtomicBool::new(false),
-            feed_only: AtomicBool::new(false),
+            routine: AtomicUsize::new(usize::MAX),
         }
     }
 
-    /// Whether routine events go to the feed only. Under load most of them then end where they were made, in warm
-    /// memory, instead of on another thread.
-    pub(super) fn set_feed_only(&self, feed_only: bool) {
-        self.feed_only.store(feed_only, Ordering::Relaxed);
+    /// What is not wanted ends where it was made, in warm memory, instead of on another thread.
+    pub(super) fn set_readers(&self, readers: Readers) {
+        let routine = match readers {
+            Readers::Log => usize::MAX,
+            Readers::Watchers => super::feed::KEPT,
+            Readers::None => UNWATCHED_EVENTS,
+        };
+        self.routine.store(routine, Ordering::Relaxed);
     }
 
     /// Takes an event. When the shard is full, routine ones give way to security ones, the oldest first;
@@ -76,9 +90,7 @@ impl Queue {
         let kind = kind_of(&event);
         let mut pushed = Pushed::default();
         let mut shard = self.shards[shard(self.shards.len())].lock();
-        if kind == DropKind::Routine
-            && self.feed_only.load(Ordering::Relaxed)
-            && shard.routine.len() >= FEED_EVENTS
+        if kind == DropKind::Routine && shard.routine.len() >= self.routine.load(Ordering::Relaxed)
         {
             return pushed;
         }

@@ -12,7 +12,7 @@ use super::feed::{Feed, Recorded};
 use super::metrics::{DropKind, DropPlace, Metrics};
 use super::output::{Output, Target};
 use super::process_log;
-use super::queue::{Pushed, Queue, QueueBounds, kind_of};
+use super::queue::{Pushed, Queue, QueueBounds, Readers, kind_of};
 use crate::base::event::Event;
 
 /// How long events wait for the writer when nothing presses.
@@ -26,12 +26,6 @@ pub struct AccessLog {
     pub target: Target,
     /// Share of routine requests that is written, percent. All others always are.
     pub allowed_percent: u8,
-}
-
-impl AccessLog {
-    fn is_off(&self) -> bool {
-        self.target == Target::Off
-    }
 }
 
 /// What workers and the writer share.
@@ -68,7 +62,6 @@ impl Sink {
         metrics: Arc<Metrics>,
         bounds: QueueBounds,
     ) -> Result<Sink, String> {
-        let off = settings.is_off();
         let output = Output::open(settings.target)?;
         let shared = Arc::new(Shared {
             metrics,
@@ -77,7 +70,6 @@ impl Sink {
             orders: Mutex::default(),
             done: Condvar::new(),
         });
-        shared.queue.set_feed_only(off);
         let percent = settings.allowed_percent;
         let mut writer = Writer { shared: shared.clone(), output, percent, failing: false };
         let writer = std::thread::Builder::new()
@@ -99,9 +91,7 @@ impl Sink {
 
     /// The new target is opened here, so that the caller learns when it cannot be.
     pub(super) fn configure(&self, settings: AccessLog) -> Result<(), String> {
-        let off = settings.is_off();
         let output = Output::open(settings.target)?;
-        self.shared.queue.set_feed_only(off);
         self.shared.orders.lock().replace = Some((output, settings.allowed_percent));
         self.wake();
         Ok(())
@@ -165,6 +155,7 @@ impl Writer {
         loop {
             std::thread::park_timeout(TICK);
             let (flush, stop) = self.obey();
+            self.shared.queue.set_readers(self.readers());
             for event in self.shared.queue.drain() {
                 self.record(event);
             }
@@ -178,6 +169,14 @@ impl Writer {
             if stop {
                 return;
             }
+        }
+    }
+
+    fn readers(&self) -> Readers {
+        match (self.output.is_off(), self.shared.feed.is_watched()) {
+            (false, _) => Readers::Log,
+            (true, true) => Readers::Watchers,
+            (true, false) => Readers::None,
         }
     }
 
