@@ -137,10 +137,14 @@ fn credentials_in_prose_and_paths_are_taken_out() {
 fn hostile_texts_are_read_in_linear_time() {
     let time = |unit: &str, bytes: usize| {
         let hostile = unit.repeat(bytes / unit.len());
-        let start = std::time::Instant::now();
-        let shown = query(&hostile).len() + prose(&hostile).len() + path(&hostile).len();
-        assert!(shown > 0);
-        start.elapsed()
+        let once = || {
+            let start = std::time::Instant::now();
+            let shown = query(&hostile).len() + prose(&hostile).len() + path(&hostile).len();
+            assert!(shown > 0);
+            start.elapsed()
+        };
+        // The least of some: other work on the machine only adds.
+        (0..5).map(|_| once()).min().unwrap_or_default()
     };
     for unit in [
         ":",
