@@ -10,7 +10,8 @@ use crate::plan::{self, Assembly, Program};
 use crate::seclang::ast::Directive;
 use crate::seclang::error::{LoadError, LoadErrors};
 use crate::seclang::source::{Sources, Span};
-use crate::seclang::{LexError, include, parser};
+use crate::seclang::{LexError, Word, include, parser};
+use crate::variable::environment::Environment;
 
 /// One thing a rule set is loaded from.
 #[derive(Debug, Clone)]
@@ -32,8 +33,9 @@ pub(crate) struct Loaded {
 }
 
 /// Loads everything, or reports everything that is wrong.
-pub(crate) fn load(inputs: &[Input]) -> Result<Loaded, LoadErrors> {
+pub(crate) fn load(inputs: &[Input], environment: Environment) -> Result<Loaded, LoadErrors> {
     let mut loader = Loader::default();
+    loader.assembly.environment = environment;
     for input in inputs {
         loader.input(input);
     }
@@ -98,13 +100,13 @@ impl Loader {
         let mut pending = Vec::new();
         for node in nodes {
             match &node.directive {
-                Directive::Include(word) => {
+                Directive::Include { path, optional } => {
                     plan::assemble(
                         std::mem::take(&mut pending),
                         &mut self.assembly,
                         &mut self.problems,
                     );
-                    self.include(word.span, &word.text, depth + 1);
+                    self.include(path, *optional, depth + 1);
                 }
                 _ => pending.push(node),
             }
@@ -112,7 +114,8 @@ impl Loader {
         plan::assemble(pending, &mut self.assembly, &mut self.problems);
     }
 
-    fn include(&mut self, span: Span, pattern: &str, depth: usize) {
+    fn include(&mut self, path: &Word, optional: bool, depth: usize) {
+        let span = path.span;
         if depth > include::INCLUDE_DEPTH_MAX {
             let message =
                 format!("includes nest {depth} deep, bound {}", include::INCLUDE_DEPTH_MAX);
@@ -123,8 +126,12 @@ impl Loader {
                 .problems
                 .push(LexError { span, message: "built-in rules include no files".to_owned() });
         };
-        match include::expand(folder, pattern) {
-            Ok(files) => files.iter().for_each(|file| self.included(file, span, depth)),
+        match include::expand(folder, &path.text) {
+            Ok(files) => {
+                let wanted = files.iter().filter(|file| !optional || file.exists());
+                wanted.for_each(|file| self.included(file, span, depth));
+            }
+            Err(_) if optional => {}
             Err(message) => self.problems.push(LexError { span, message }),
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::EngineMode;
 use crate::bitset::BitSet;
 use crate::bytes::index;
+use crate::collection::{Collections, MemoryCollections};
 use crate::plan::settings::Over;
 use crate::plan::{Exclusion as PlannedExclusion, Program};
 use crate::ruleset::Ruleset;
@@ -33,6 +34,9 @@ pub struct ProfileOptions {
     pub engine: Option<EngineMode>,
     pub exclusions: Vec<Exclusion>,
     pub bounds: Bounds,
+    /// Where persistent collections live. Give every profile that shares them, and every later
+    /// generation of it, the same one; `None` makes one in memory for this profile alone.
+    pub collections: Option<Arc<dyn Collections>>,
 }
 
 /// Rules that a route does without, wholly or for one target.
@@ -93,6 +97,9 @@ pub(crate) struct Inner {
     pub(crate) ruleset: Ruleset,
     pub(crate) engine: EngineMode,
     pub(crate) bounds: Bounds,
+    /// The bounds of the options alone, which no rule can pass.
+    pub(crate) ceiling: Bounds,
+    pub(crate) collections: Arc<dyn Collections>,
     pub(crate) removed: BitSet,
     pub(crate) exclusions: Vec<(BitSet, Vec<PlannedExclusion>)>,
     /// Transaction variables that the profile sets and the rules cannot.
@@ -110,6 +117,7 @@ impl Default for ProfileOptions {
             engine: None,
             exclusions: Vec::new(),
             bounds: Bounds::default(),
+            collections: None,
         }
     }
 }
@@ -157,12 +165,17 @@ impl Profile {
         if !errors.is_empty() {
             return Err(errors);
         }
+        let pinned = pinned(&options, program);
         Ok(Self(Arc::new(Inner {
             engine: options.engine.or(program.settings.engine).unwrap_or_default(),
             bounds: effective(options.bounds, program),
+            ceiling: options.bounds,
+            collections: options
+                .collections
+                .unwrap_or_else(|| Arc::new(MemoryCollections::default())),
             removed,
             exclusions,
-            pinned: pinned(&options, program),
+            pinned,
             blocking_paranoia: options.blocking_paranoia,
             ruleset: ruleset.clone(),
         })))

@@ -31,6 +31,7 @@ impl State {
         target: &[u8],
         protocol: &[u8],
         arguments: usize,
+        separator: u8,
     ) {
         let line = [method, target, protocol].join(&b' ');
         self.set_text(Store::RequestLine, &line);
@@ -49,7 +50,7 @@ impl State {
         self.set_text(Store::RequestBasename, &path[base..]);
         let query = question.map_or(b"".as_slice(), |at| &uri[at + 1..]);
         self.set_text(Store::QueryString, query);
-        self.urlencoded(Store::ArgsGet, query, arguments);
+        self.urlencoded(Store::ArgsGet, query, separator, arguments);
     }
 
     pub(super) fn header(&mut self, name: &[u8], value: &[u8]) {
@@ -96,9 +97,9 @@ impl State {
         self.set_number(Store::ArgsCombinedSize, size);
     }
 
-    pub(super) fn urlencoded(&mut self, store: Store, text: &[u8], bound: usize) {
+    pub(super) fn urlencoded(&mut self, store: Store, text: &[u8], separator: u8, bound: usize) {
         let mut sink = ArgumentSink { state: self, store, bound };
-        match urlencoded::parse(text, &mut sink) {
+        match urlencoded::parse(text, separator, &mut sink) {
             Ok(true) => {}
             Ok(false) => self.set_text(Store::UrlencodedError, b"1"),
             Err(BodyError::Bound) => self.exceed(Exceeded::Arguments),

@@ -32,6 +32,6 @@ impl State {
             Some(types) => types.contains(&essence),
             None => MIME_TYPES.contains(&essence.as_str()),
         };
-        self.control.response_body && listed
+        self.control.response_body && (listed || self.control.force_response_body)
     }
 }

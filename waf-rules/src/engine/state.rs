@@ -3,11 +3,15 @@
 use super::budget::{Budget, Exceeded};
 use super::buffers::{Buffer, Buffers};
 use super::candidates::Candidates;
+use super::clock::Clock;
+use super::collections::OpenCollections;
 use super::gather::Value;
 use super::outcome::{Interruption, Match};
+use super::sanitise::Masked;
+use super::special::NO_SEVERITY;
 use super::stores::Stores;
 use super::tx_store::{TxStore, TxValue};
-use crate::action::{AuditEngine, BodyProcessor};
+use crate::action::{AuditEngine, AuditParts, BodyProcessor};
 use crate::bitset::BitSet;
 use crate::operator::Captures;
 use crate::profile::Inner;
@@ -24,6 +28,9 @@ pub(super) struct State {
     pub(super) control: Control,
     pub(super) matched: Matched,
     pub(super) record: Record,
+    pub(super) clock: Clock,
+    pub(super) collections: OpenCollections,
+    pub(super) masked: Vec<Masked>,
     pub(super) request_body: Vec<u8>,
     pub(super) response_body: Vec<u8>,
     pub(super) scratch: Scratch,
@@ -34,6 +41,7 @@ pub(super) struct State {
 pub(super) struct Control {
     pub(super) engine: EngineMode,
     pub(super) audit: AuditEngine,
+    pub(super) audit_parts: AuditParts,
     pub(super) removed: BitSet,
     /// Targets that `ctl:ruleRemoveTarget...` took away: (rule, link, effect) that did it.
     pub(super) target_removals: Vec<(u32, u32, u32)>,
@@ -41,6 +49,10 @@ pub(super) struct Control {
     pub(super) force_body_variable: bool,
     pub(super) request_body: bool,
     pub(super) response_body: bool,
+    pub(super) force_response_body: bool,
+    /// What `ctl:requestBodyLimit` and `ctl:responseBodyLimit` set, in bytes.
+    pub(super) request_body_bytes: Option<usize>,
+    pub(super) response_body_bytes: Option<usize>,
     pub(super) allowed: Option<AllowScope>,
     pub(super) exceeded: Option<Exceeded>,
     pub(super) interruption: Option<Interruption>,
@@ -62,6 +74,8 @@ pub(super) struct Record {
     pub(super) matches: Vec<Match>,
     /// Matches beyond the bound.
     pub(super) dropped: usize,
+    /// The least number of a severity that matched: 0 is an emergency.
+    pub(super) highest_severity: u8,
     /// Ids of every rule that matched wholly, logged or not.
     pub(super) rules: Vec<u32>,
     /// What would have been done in `DetectionOnly`.
@@ -91,7 +105,10 @@ impl State {
             candidates: Candidates::new(program),
             control: Control::new(profile),
             matched: Matched::default(),
-            record: Record::default(),
+            record: Record { highest_severity: NO_SEVERITY, ..Record::default() },
+            clock: Clock::default(),
+            collections: OpenCollections::default(),
+            masked: Vec::new(),
             request_body: Vec::new(),
             response_body: Vec::new(),
             scratch: Scratch::default(),
@@ -139,12 +156,16 @@ impl Control {
         Self {
             engine: profile.engine,
             audit: settings.audit,
+            audit_parts: settings.audit_parts,
             removed: BitSet::default(),
             target_removals: Vec::new(),
             processor: None,
             force_body_variable: false,
             request_body: settings.request_body.unwrap_or(true),
             response_body: settings.response_body.unwrap_or(false),
+            force_response_body: false,
+            request_body_bytes: None,
+            response_body_bytes: None,
             allowed: None,
             exceeded: None,
             interruption: None,
@@ -156,6 +177,7 @@ const FLAGS: &[Store] = &[
     Store::InboundDataError,
     Store::MultipartBoundaryQuoted,
     Store::MultipartBoundaryWhitespace,
+    Store::MultipartCrlfLfLines,
     Store::MultipartDataAfter,
     Store::MultipartDataBefore,
     Store::MultipartFileLimitExceeded,

@@ -6,8 +6,10 @@
 
 mod assemble;
 mod compile;
+mod constants;
 mod gates;
 mod groups;
+mod persist;
 mod rule;
 pub(crate) mod settings;
 pub(crate) mod target;
@@ -23,11 +25,16 @@ pub(crate) use transforms::{Node, Transforms};
 
 use std::sync::Arc;
 
-use crate::action::{AllowScope, AuditEngine, BodyProcessor, EngineMode, SetVarOp, Severity};
+use crate::action::{
+    AllowScope, AuditEngine, AuditPartsChange, BodyProcessor, EngineMode, Sanitise, SetVarOp,
+    Severity,
+};
 use crate::bitset::BitSet;
+use crate::collection::Collection;
 use crate::operator::Operator;
 use crate::template::Template;
 use crate::tx::{TxNames, TxSlot};
+use crate::variable::environment::Environment;
 
 /// Phases are 1 to 5: request head, request body, response head, response body, logging.
 pub(crate) const PHASES: usize = 5;
@@ -45,6 +52,10 @@ pub(crate) struct Program {
     pub(crate) tx: TxNames,
     pub(crate) settings: Settings,
     pub(crate) scores: ScoreSlots,
+    /// What `ENV` shows.
+    pub(crate) environment: Environment,
+    /// Some rule looks at the content of uploads.
+    pub(crate) wants_file_content: bool,
 }
 
 /// The transaction variables that scores are read from, as CRS names them.
@@ -163,6 +174,21 @@ pub(crate) enum Effect {
     ResponseBodyAccess(bool),
     RuleEngine(EngineMode),
     AuditEngine(AuditEngine),
+    AuditLogParts(AuditPartsChange),
+    RequestBodyBytes(usize),
+    ResponseBodyBytes(usize),
+    ForceResponseBodyVariable(bool),
+    Persist(Persist),
+    Sanitise(Sanitise),
+}
+
+/// An action on a persistent collection. Names and keys may hold macros.
+#[derive(Debug)]
+pub(crate) enum Persist {
+    Open { collection: Collection, key: Template },
+    Set { collection: Collection, name: Template, op: SetVarOp, value: Template },
+    Expire { collection: Collection, name: Template, seconds: Template },
+    Decay { collection: Collection, name: Template, amount: i64, period_s: u64 },
 }
 
 /// The variable a `setvar` writes: known at load, or named by macros.
