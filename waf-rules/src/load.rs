@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use sha1_smol::Sha1;
 
 use crate::builtin;
+use crate::plan::course::Courses;
 use crate::plan::{self, Assembly, Program};
 use crate::seclang::ast::Directive;
 use crate::seclang::error::{LoadError, LoadErrors};
@@ -28,6 +29,7 @@ pub(crate) enum Input {
 /// What a load yields.
 pub(crate) struct Loaded {
     pub(crate) program: Program,
+    pub(crate) courses: Courses,
     pub(crate) version: String,
     pub(crate) notices: Vec<String>,
 }
@@ -167,7 +169,7 @@ impl Loader {
             return Err(LoadErrors::new(failures));
         }
         let version = version(&sources, digest.into_inner());
-        Ok(Loaded { program, version, notices })
+        Ok(Loaded { program, courses: Courses::default(), version, notices })
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::Severity;
 use crate::load::{self, Input, Loaded};
+use crate::plan::course::{Course, Pins};
 use crate::plan::{Meta, Program};
 use crate::seclang::error::LoadErrors;
 use crate::variable::environment;
@@ -58,6 +59,10 @@ impl Ruleset {
 
     pub(crate) fn program(&self) -> &Program {
         &self.0.program
+    }
+
+    pub(crate) fn course(&self, pins: &Pins) -> Arc<Course> {
+        self.0.courses.get(&self.0.program, pins)
     }
 }
 

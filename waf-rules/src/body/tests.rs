@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use super::multipart::{self, Flags, Part, PartBounds};
-use super::{BodyError, Sink, json, media_type, urlencoded, xml};
+use super::urlencoded::{self, Pair};
+use super::{BodyError, Sink, json, media_type, xml};
 use crate::action::BodyProcessor;
 
 #[derive(Default)]
@@ -55,7 +56,11 @@ fn urlencoded_cases() {
         ("", vec![], true),
     ] {
         let mut sink = Collect::default();
-        assert_eq!(urlencoded::parse(text.as_bytes(), b'&', &mut sink), Ok(valid), "{text}");
+        assert_eq!(
+            urlencoded::parse(text.as_bytes(), b'&', &mut Pair::default(), &mut sink),
+            Ok(valid),
+            "{text}"
+        );
         assert_eq!(sink.fields, fields, "{text}");
     }
 }
@@ -63,7 +68,10 @@ fn urlencoded_cases() {
 #[test]
 fn urlencoded_stops_at_the_bound() {
     let mut sink = Collect { bound: Some(2), ..Collect::default() };
-    assert_eq!(urlencoded::parse(b"a&b&c", b'&', &mut sink), Err(BodyError::Bound));
+    assert_eq!(
+        urlencoded::parse(b"a&b&c", b'&', &mut Pair::default(), &mut sink),
+        Err(BodyError::Bound)
+    );
     assert_eq!(sink.fields.len(), 2);
 }
 

@@ -83,7 +83,6 @@ impl Run<'_> {
             _ => return,
         };
         self.state.set_text(store, name);
-        self.state.candidates.forget_groups();
     }
 
     fn set_in_collection(

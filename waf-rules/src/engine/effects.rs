@@ -87,8 +87,12 @@ impl Run<'_> {
                 Some(TxValue::Int(before.saturating_sub(self.expand_number(value))))
             }
             SetVarOp::Set => {
-                let text = self.expand(value, Some(rule));
-                Some(TxValue::from_bytes(&text, &mut self.state.buffers))
+                let mut text = std::mem::take(&mut self.state.scratch.text);
+                text.clear();
+                self.expand_into(value, Some(rule), &mut text);
+                let new = TxValue::from_bytes(&text, &mut self.state.buffers);
+                self.state.scratch.text = text;
+                Some(new)
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::eval::Run;
 use super::gather::{Content, Value};
 use super::tx_store::TxValue;
-use crate::bytes::atoi;
+use crate::bytes::{atoi, push_display};
 use crate::plan::{Matcher, Rule, Target};
 use crate::seclang::ast::Selector;
 use crate::template::{Part, RuleField, Template};
@@ -30,7 +30,7 @@ impl Run<'_> {
                 Part::Text(text) => out.extend_from_slice(text),
                 Part::Tx(slot) => match self.state.tx.get(*slot) {
                     Some(TxValue::Int(number)) => {
-                        out.extend_from_slice(number.to_string().as_bytes())
+                        push_display(number, out);
                     }
                     Some(TxValue::Bytes(buffer)) => {
                         out.extend_from_slice(self.state.buffers.bytes(buffer))
@@ -71,11 +71,15 @@ impl Run<'_> {
             None => Matcher::All,
         };
         let target = Target { variable, matcher, count: false, slots: Box::default() };
-        let mut values: Vec<Value> = Vec::new();
+        // The link that expands has the first list in use.
+        let mut values = std::mem::take(&mut self.state.scratch.macro_values);
+        values.clear();
         self.gather_target(0, &target, &mut values);
-        let Some(first) = values.first() else { return };
+        let first: Option<Value> = values.first().copied();
+        self.state.scratch.macro_values = values;
+        let Some(first) = first else { return };
         match first.content {
-            Content::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Content::Int(number) => push_display(number, out),
             Content::Buffer(buffer) => out.extend_from_slice(self.state.buffers.bytes(buffer)),
         }
     }
@@ -84,7 +88,7 @@ impl Run<'_> {
 fn push_field(rule: &Rule, field: RuleField, out: &mut Vec<u8>) {
     let meta = &rule.meta;
     match field {
-        RuleField::Id => out.extend_from_slice(meta.id.to_string().as_bytes()),
+        RuleField::Id => push_display(meta.id, out),
         RuleField::Message => out.extend_from_slice(meta.message_text.as_bytes()),
         RuleField::Severity => {
             out.extend_from_slice(meta.severity.map_or("", |level| level.as_str()).as_bytes())

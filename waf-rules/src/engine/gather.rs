@@ -100,7 +100,7 @@ impl Run<'_> {
         }
     }
 
-    fn accepts(&self, matcher: &Matcher, key: Buffer) -> bool {
+    pub(super) fn accepts(&self, matcher: &Matcher, key: Buffer) -> bool {
         matches!(matcher, Matcher::All) || matcher.accepts(self.state.buffers.bytes(key))
     }
 
@@ -122,7 +122,7 @@ impl Run<'_> {
         }
     }
 
-    fn tx_value(&self, variable: &'static Variable, slot: TxSlot) -> Option<Value> {
+    pub(super) fn tx_value(&self, variable: &'static Variable, slot: TxSlot) -> Option<Value> {
         let content = self.state.tx.get(slot)?.into();
         Some(Value { variable, key: Key::Slot(slot), content, count: false })
     }
@@ -182,10 +182,7 @@ impl Run<'_> {
 
     /// Takes out what the link, the profile and `ctl` actions exclude, from `start` on.
     fn exclude(&self, rule: u32, link: &Link, start: usize, values: &mut Vec<Value>) {
-        let profile = self.profile.exclusions.iter().any(|(rules, _)| rules.contains(rule));
-        if start == values.len()
-            || link.exclusions.is_empty() && !profile && !self.removes_targets(rule)
-        {
+        if start == values.len() || link.exclusions.is_empty() && !self.excludes_targets(rule) {
             return;
         }
         let mut keep = start;
@@ -208,8 +205,10 @@ impl Run<'_> {
             .chain(self.removed_targets(rule))
     }
 
-    fn removes_targets(&self, rule: u32) -> bool {
-        self.removed_targets(rule).next().is_some()
+    /// The profile or a `ctl` action takes a target out of the rule.
+    pub(super) fn excludes_targets(&self, rule: u32) -> bool {
+        self.profile.exclusions.iter().any(|(rules, _)| rules.contains(rule))
+            || self.removed_targets(rule).next().is_some()
     }
 
     pub(super) fn key_bytes(&self, key: &Key) -> &[u8] {

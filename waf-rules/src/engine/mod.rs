@@ -17,6 +17,7 @@ mod expand;
 mod gather;
 mod intake;
 mod outcome;
+mod pool;
 mod record;
 mod request_body;
 mod response;

@@ -210,7 +210,7 @@ impl State {
         bounds: &Bounds,
         program: &Program,
     ) -> Result<(), BodyError> {
-        let content_type = self.content_type().unwrap_or_default();
+        let content_type = self.content_type().unwrap_or_default().to_vec();
         let part_bounds = PartBounds { parts: bounds.parts, files: program.settings.files };
         let mut flags = Flags::default();
         let keep = program.wants_file_content;

@@ -13,12 +13,14 @@ use super::stores::Stores;
 use super::tx_store::{TxStore, TxValue};
 use crate::action::{AuditEngine, AuditParts, BodyProcessor};
 use crate::bitset::BitSet;
+use crate::body::urlencoded::Pair;
+use crate::bytes::push_display;
 use crate::operator::Captures;
 use crate::profile::Inner;
 use crate::variable::Store;
 use crate::{EngineMode, action::AllowScope};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) buffers: Buffers,
     pub(super) stores: Stores,
@@ -37,7 +39,7 @@ pub(super) struct State {
 }
 
 /// What `ctl` and disruptive actions changed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Control {
     pub(super) engine: EngineMode,
     pub(super) audit: AuditEngine,
@@ -86,36 +88,77 @@ pub(super) struct Record {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) values: Vec<Value>,
+    /// Values that a macro stands for.
+    pub(super) macro_values: Vec<Value>,
     pub(super) captures: Captures,
+    /// The expanded argument of an operator.
     pub(super) argument: Vec<u8>,
+    /// An argument on its way to its buffers.
+    pub(super) pair: Pair,
+    /// A text on its way to a buffer.
+    pub(super) text: Vec<u8>,
 }
 
 impl State {
-    pub(super) fn new(profile: &Inner) -> Self {
+    /// A new transaction in the memory of an old one: every part is made anew or emptied by its owner,
+    /// and the compiler sees to it that none is forgotten.
+    pub(super) fn begin(memory: Self, profile: &Inner) -> Self {
         let program = profile.ruleset.program();
-        let mut tx = TxStore::new(program.tx.len());
-        for (slot, value) in &profile.pinned {
-            tx.set(*slot, Some(TxValue::Int(*value)));
-        }
-        let mut state = Self {
-            buffers: Buffers::new(program.transforms.len()),
-            stores: Stores::new(),
+        let Self {
+            buffers,
+            stores,
             tx,
+            budget: _,
+            candidates,
+            control,
+            matched,
+            record,
+            clock: _,
+            collections: _,
+            mut masked,
+            mut request_body,
+            mut response_body,
+            scratch,
+        } = memory;
+        request_body.clear();
+        response_body.clear();
+        masked.clear();
+        let mut state = Self {
+            buffers: Buffers::begin(buffers, program.transforms.len()),
+            stores: Stores::begin(stores),
+            tx: TxStore::begin(tx, program.tx.len()),
             budget: Budget::new(profile.bounds.work),
-            candidates: Candidates::new(program),
-            control: Control::new(profile),
-            matched: Matched::default(),
-            record: Record { highest_severity: NO_SEVERITY, ..Record::default() },
+            candidates: Candidates::begin(candidates, program),
+            control: Control::begin(control, profile),
+            matched: Matched::begin(matched),
+            record: Record::begin(record),
             clock: Clock::default(),
             collections: OpenCollections::default(),
-            masked: Vec::new(),
-            request_body: Vec::new(),
-            response_body: Vec::new(),
-            scratch: Scratch::default(),
+            masked,
+            request_body,
+            response_body,
+            scratch,
         };
+        for (slot, value) in &profile.pinned {
+            state.tx.set(*slot, Some(TxValue::Int(*value)));
+        }
         state.set_text(Store::WebAppId, program.settings.web_app_id.as_bytes());
         state.clear_flags();
         state
+    }
+
+    /// Bytes of memory held, nearly.
+    pub(super) fn footprint(&self) -> usize {
+        let matched = [&self.matched.previous, &self.matched.current, &self.scratch.values];
+        let values: usize = matched.iter().map(|values| values.capacity()).sum();
+        self.buffers.footprint()
+            + self.stores.footprint()
+            + self.candidates.footprint()
+            + self.request_body.capacity()
+            + self.response_body.capacity()
+            + values * size_of::<Value>()
+            + self.scratch.text.capacity()
+            + self.record.matches.capacity() * size_of::<Match>()
     }
 
     pub(super) fn set_text(&mut self, store: Store, value: &[u8]) {
@@ -124,7 +167,24 @@ impl State {
     }
 
     pub(super) fn set_number(&mut self, store: Store, value: usize) {
-        self.set_text(store, value.to_string().as_bytes());
+        self.set_written(store, |text| push_display(value, text));
+    }
+
+    /// Sets a scalar to a text that is put together first.
+    pub(super) fn set_written(&mut self, store: Store, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut text = std::mem::take(&mut self.scratch.text);
+        text.clear();
+        write(&mut text);
+        self.set_text(store, &text);
+        self.scratch.text = text;
+    }
+
+    /// The decimal form of a number.
+    pub(super) fn intern_number(&mut self, number: i64) -> Buffer {
+        let text = &mut self.scratch.text;
+        text.clear();
+        push_display(number, text);
+        self.buffers.intern(text)
     }
 
     pub(super) fn add(&mut self, store: Store, key: &[u8], value: &[u8]) {
@@ -139,9 +199,8 @@ impl State {
 
     /// Error and strictness flags are 0 until something is wrong.
     fn clear_flags(&mut self) {
-        for store in FLAGS {
-            self.set_text(*store, b"0");
-        }
+        let clear = self.buffers.intern(b"0");
+        FLAGS.iter().for_each(|store| self.stores.set(*store, clear));
     }
 
     /// Keeps the first bound that was passed.
@@ -151,14 +210,17 @@ impl State {
 }
 
 impl Control {
-    fn new(profile: &Inner) -> Self {
+    fn begin(memory: Self, profile: &Inner) -> Self {
+        let Self { mut removed, mut target_removals, .. } = memory;
+        removed.clear();
+        target_removals.clear();
         let settings = &profile.ruleset.program().settings;
         Self {
             engine: profile.engine,
             audit: settings.audit,
             audit_parts: settings.audit_parts,
-            removed: BitSet::default(),
-            target_removals: Vec::new(),
+            removed,
+            target_removals,
             processor: None,
             force_body_variable: false,
             request_body: settings.request_body.unwrap_or(true),
@@ -170,6 +232,24 @@ impl Control {
             exceeded: None,
             interruption: None,
         }
+    }
+}
+
+impl Matched {
+    fn begin(memory: Self) -> Self {
+        let Self { last: _, mut previous, mut current } = memory;
+        previous.clear();
+        current.clear();
+        Self { last: None, previous, current }
+    }
+}
+
+impl Record {
+    fn begin(memory: Self) -> Self {
+        let Self { mut matches, dropped: _, highest_severity: _, mut rules, detected: _ } = memory;
+        matches.clear();
+        rules.clear();
+        Self { matches, dropped: 0, highest_severity: NO_SEVERITY, rules, detected: None }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::budget::Exceeded;
 use super::eval::Run;
 use super::outcome::{BodyBound, Interruption, Match, Outcome, Verdict};
+use super::pool;
 use super::score::Score;
 use super::state::State;
 use crate::action::{AuditEngine, AuditParts};
@@ -18,18 +19,19 @@ use crate::{EngineMode, RuleInfo};
 /// One request against a profile. Feed it in order: connection, line, headers, [`head`](Self::head), body chunks,
 /// [`body`](Self::body), the response likewise, [`finish`](Self::finish). It is owned and `Send`.
 ///
-/// Nothing it is fed makes it panic or grow past the profile's [`Bounds`](crate::Bounds).
+/// Nothing it is fed makes it panic or grow past the profile's [`Bounds`](crate::Bounds). When it is dropped its
+/// thread keeps its memory for the next one, so that an ordinary request allocates nothing.
 #[derive(Debug)]
 pub struct Transaction {
     profile: Profile,
-    pub(super) state: Box<State>,
+    pub(super) state: State,
     request_body_bytes: usize,
     response_body_bytes: usize,
 }
 
 impl Transaction {
     pub fn new(profile: Profile) -> Self {
-        let state = Box::new(State::new(profile.inner()));
+        let state = pool::begin(profile.inner());
         Self { profile, state, request_body_bytes: 0, response_body_bytes: 0 }
     }
 
@@ -296,5 +298,11 @@ impl Transaction {
             Exceeded::Work | Exceeded::Arguments => None,
         };
         self.over(rules) == Over::Reject
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        pool::end(std::mem::take(&mut self.state));
     }
 }

@@ -41,7 +41,6 @@ pub(crate) fn compile(
         phases: order.phases,
         gates: Gates::new(&parts.operators),
         operators: parts.operators,
-        groups: parts.groups,
         transforms: parts.transforms,
         tx: parts.tx,
         settings,

@@ -7,7 +7,7 @@ use super::assemble::{Choice, Draft, DraftLink, phase};
 use super::compile::{ReadData, file_name};
 use super::constants::constants;
 use super::{
-    Disruptive, Effect, Exclusion, Groups, Jump, Link, Meta, Node, Rule, Target, Transforms, TxName,
+    Disruptive, Effect, Exclusion, Jump, Link, Meta, Node, Rule, Target, Transforms, TxName,
 };
 use crate::action::{self, Action, Ctl, SetVar};
 use crate::bitset::BitSet;
@@ -25,7 +25,6 @@ use crate::tx::TxNames;
 pub(super) struct Parts {
     pub(super) operators: Vec<Operator>,
     pub(super) transforms: Transforms,
-    pub(super) groups: Groups,
     pub(super) tx: TxNames,
 }
 
@@ -181,7 +180,7 @@ impl<'a> RuleCompiler<'a> {
         let steps = self.check(link.span, steps).unwrap_or_else(|| vec![Node::ROOT]);
         let has =
             |wanted: fn(&Action) -> bool| link.actions.iter().any(|node| wanted(&node.action));
-        let mut compiled = Link {
+        Link {
             targets,
             exclusions,
             transforms: steps.last().copied().unwrap_or(Node::ROOT),
@@ -195,16 +194,8 @@ impl<'a> RuleCompiler<'a> {
             unconditional: link.operator.is_none(),
             capture: has(|action| matches!(action, Action::Capture)),
             multi_match: has(|action| matches!(action, Action::MultiMatch)),
-            groups: None,
-            loose: Vec::new(),
             effects: link.actions.iter().filter_map(|node| self.effect(node)).collect(),
-        };
-        let gated = self.parts.operators[compiled.operator as usize].is_gated();
-        if gated && !compiled.negated && !compiled.unconditional {
-            let nodes = compiled.nodes().to_vec();
-            (compiled.groups, compiled.loose) = self.parts.groups.intern(&compiled.targets, &nodes);
         }
-        compiled
     }
 
     /// What concerns the whole chain is written in its first rule.

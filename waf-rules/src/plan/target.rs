@@ -81,6 +81,17 @@ impl Matcher {
         })
     }
 
+    /// Takes the same entries, as far as can be told without asking.
+    pub(crate) fn takes_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Name(one), Self::Name(other)) => one.eq_ignore_ascii_case(other),
+            // A pattern is looked at with its whole collection.
+            (Self::All | Self::Pattern(_), Self::All | Self::Pattern(_)) => true,
+            (Self::Slot(one), Self::Slot(other)) => one == other,
+            _ => false,
+        }
+    }
+
     /// True for an entry of this name.
     pub(crate) fn accepts(&self, key: &[u8]) -> bool {
         match self {
