@@ -23,7 +23,7 @@ impl State {
         self.set_number(Store::RequestBodyLength, body.len());
         if !body.is_empty() {
             let files = self.stores.get(Store::Files).len();
-            let charset = Charset::of(&self.content_type().unwrap_or_default());
+            let charset = Charset::of(self.content_type().unwrap_or_default());
             let text = self.decoded(&body, &charset);
             let result = self.process(&text, bounds, program);
             let without_files = body.len().saturating_sub(self.file_bytes(files));
@@ -125,7 +125,7 @@ impl State {
 
     fn protobuf(&mut self, body: &[u8], bounds: &Bounds) -> Result<(), BodyError> {
         let content_type = self.content_type().unwrap_or_default();
-        let framing = Framing::of(&media_type::essence(&content_type));
+        let framing = Framing::of(&media_type::essence(content_type));
         if !framing.framed {
             return protobuf::parse(body, bounds.depth, &mut self.sink(bounds));
         }

@@ -11,6 +11,7 @@ mod builtin;
 mod crs;
 mod crs3;
 mod ftw;
+mod fuzz;
 mod request;
 mod robust;
 
