@@ -14,6 +14,8 @@ pub struct Feature {
     pub kind: FeatureKind,
     pub name: &'static str,
     pub support: Support,
+    /// The only values that are accepted, which say what happens anyway; empty for all else.
+    pub values: &'static [&'static str],
     /// What differs, or what to do instead; empty where there is nothing to say.
     pub remark: &'static str,
 }
@@ -71,32 +73,40 @@ fn named(
     differs: Remarks,
     refused: Remarks,
 ) -> impl Iterator<Item = Feature> {
-    let refused = refused.iter().map(move |(name, remark)| Feature {
-        kind,
-        name,
-        support: Support::Refused,
-        remark,
-    });
+    let refused =
+        refused.iter().map(move |(name, remark)| feature(kind, name, Support::Refused, remark));
     names.iter().map(move |name| accepted(kind, name, differs)).chain(refused)
 }
 
 fn accepted(kind: FeatureKind, name: &'static str, differs: Remarks) -> Feature {
     match differs.iter().find(|(known, _)| *known == name) {
-        Some((_, remark)) => Feature { kind, name, support: Support::Differs, remark },
-        None => Feature { kind, name, support: Support::Supported, remark: "" },
+        Some((_, remark)) => feature(kind, name, Support::Differs, remark),
+        None => feature(kind, name, Support::Supported, ""),
     }
+}
+
+fn feature(
+    kind: FeatureKind,
+    name: &'static str,
+    support: Support,
+    remark: &'static str,
+) -> Feature {
+    Feature { kind, name, support, values: &[], remark }
 }
 
 fn directives() -> impl Iterator<Item = Feature> {
     let kind = FeatureKind::Directive;
     let rules = RULE_DIRECTIVES.iter().map(move |name| accepted(kind, name, &[]));
     rules.chain(DIRECTIVES.iter().map(move |setting| {
-        let (support, remark) = match setting {
-            Setting::Applied { .. } => (Support::Supported, ""),
-            Setting::Fixed { why, .. } | Setting::Ignored { why, .. } => (Support::Differs, *why),
-            Setting::Refused { why, .. } => (Support::Refused, *why),
-        };
-        Feature { kind, name: setting.name(), support, remark }
+        let name = setting.name();
+        match setting {
+            Setting::Applied { .. } => feature(kind, name, Support::Supported, ""),
+            Setting::Ignored { why, .. } => feature(kind, name, Support::Differs, why),
+            Setting::Refused { why, .. } => feature(kind, name, Support::Refused, why),
+            Setting::Fixed { values, why, .. } => {
+                Feature { values, ..feature(kind, name, Support::Differs, why) }
+            }
+        }
     }))
 }
 
@@ -106,7 +116,7 @@ fn variables() -> impl Iterator<Item = Feature> {
         variable::TABLE.iter().map(move |known| accepted(kind, known.name, variable::DIFFERS));
     accepted.chain(variable::REFUSED.iter().map(move |known| {
         let remark = if let Kind::Refused(why) = known.kind { why } else { "" };
-        Feature { kind, name: known.name, support: Support::Refused, remark }
+        feature(kind, known.name, Support::Refused, remark)
     }))
 }
 

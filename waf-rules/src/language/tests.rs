@@ -23,10 +23,14 @@ fn tables() -> String {
     for feature in features() {
         if last.replace(feature.kind) != Some(feature.kind) {
             let heading = heading(feature.kind);
-            text.push_str(&format!("\n### {heading}\n\n| name | | |\n|---|---|---|\n"));
+            text.push_str(&format!("\n### {heading}\n\n| name | | remark |\n|---|---|---|\n"));
         }
         let (name, support, remark) = (feature.name, feature.support.as_str(), feature.remark);
-        let remark = remark.replace('|', "\\|");
+        let only = match feature.values {
+            [] => String::new(),
+            values => format!("only `{}`: ", values.join("`, `")),
+        };
+        let remark = format!("{only}{}", remark.replace('|', "\\|"));
         text.push_str(&format!("| `{name}` | {support} | {remark} |\n"));
     }
     text

@@ -7,6 +7,7 @@
 //! own root by default), with the same remark.
 #![allow(clippy::panic, reason = "tests only: every failure to set up is one")]
 
+mod bodies;
 mod builtin;
 mod crs;
 mod crs3;
