@@ -27,6 +27,12 @@ impl BitSet {
         self.0[word] |= 1 << (at % 64);
     }
 
+    pub(crate) fn remove(&mut self, at: u32) {
+        if let Some(word) = self.0.get_mut(at as usize / 64) {
+            *word &= !(1 << (at % 64));
+        }
+    }
+
     pub(crate) fn contains(&self, at: u32) -> bool {
         self.0.get(at as usize / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
     }

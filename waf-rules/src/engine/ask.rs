@@ -5,6 +5,7 @@ use super::eval::{Run, Site};
 use super::gather::{Content, Key, Value};
 use super::state::State;
 use super::tx_store::TxValue;
+use crate::bytes::index;
 use crate::operator::{Captures, Operator};
 use crate::tx::TxSlot;
 use crate::variable::UNCONDITIONAL;
@@ -76,22 +77,34 @@ impl Run<'_> {
         let link = site.link;
         let value = Value { content: Content::Buffer(input), ..value };
         let operator = &self.program.operators[link.operator as usize];
-        if operator.is_gated() && !self.is_candidate(link.operator, input) {
-            // No question to ask: the operator does not match. Without work left, nobody knows.
-            let known = !self.state.budget.is_exhausted();
-            return link.negated && known && self.matched(site, value);
+        let looks = operator.is_gated() && !self.state.candidates.is_exhaustive();
+        let row = if looks { self.row(input) } else { None };
+        if looks && row.is_none() {
+            // No work was left to look at it.
+            return false;
+        }
+        if row.is_some_and(|row| !self.state.rows.is_candidate(row, link.operator)) {
+            // No question to ask: the operator does not match.
+            return link.negated && self.matched(site, value);
         }
         if !site.prepaid && !self.afford(operator, input) {
             return false;
+        }
+        let known = row.and_then(|row| self.state.rows.answer(row, link.operator));
+        if let Some(answer) = known.filter(|answer| !(*answer && link.capture)) {
+            return answer != link.negated && self.matched(site, value);
         }
         let argument = self.argument(operator);
         let mut captures = std::mem::take(&mut self.state.scratch.captures);
         captures.clear();
         let wanted = link.capture && !link.negated;
         let bytes = self.state.buffers.bytes(input);
-        let matched =
-            operator.matches(bytes, &argument, wanted.then_some(&mut captures)) != link.negated;
+        let answer = operator.matches(bytes, &argument, wanted.then_some(&mut captures));
+        let matched = answer != link.negated;
         self.state.scratch.argument = argument;
+        if let Some(row) = row {
+            self.remember(row, input, link.operator, answer);
+        }
         if matched && wanted {
             self.capture(&captures, input);
         }
@@ -132,6 +145,7 @@ impl Run<'_> {
             count += 1;
         }
         tx.clear_captures(count);
+        (0..index(count)).for_each(|group| self.wrote_slot(TxSlot(group)));
     }
 
     /// A value matched: what `MATCHED_VAR` shows, the link's effects, and the record of the rule.

@@ -1,5 +1,6 @@
 //! What a match changes: transaction variables and the engine's own course.
 
+use super::buffers::Buffer;
 use super::eval::Run;
 use super::tx_store::TxValue;
 use crate::action::SetVarOp;
@@ -44,11 +45,16 @@ impl Run<'_> {
         match name {
             TxName::Slot(slot) => self.set_slot(*slot, op, value, rule),
             TxName::Dynamic(name) => {
-                let mut name = self.expand(name, Some(rule));
-                name.make_ascii_lowercase();
-                match self.program.tx.find(&name) {
+                let mut text = std::mem::take(&mut self.state.scratch.text);
+                text.clear();
+                self.expand_into(name, Some(rule), &mut text);
+                text.make_ascii_lowercase();
+                let slot = self.program.tx.find(&text);
+                let name = self.state.buffers.intern(&text);
+                self.state.scratch.text = text;
+                match slot {
                     Some(slot) => self.set_slot(slot, op, value, rule),
-                    None => self.set_dynamic(&name, op, value, rule),
+                    None => self.set_dynamic(name, op, value, rule),
                 }
             }
         }
@@ -61,13 +67,16 @@ impl Run<'_> {
         let old = self.state.tx.get(slot);
         let new = self.new_value(old, op, value, rule);
         self.state.tx.set(slot, new);
+        self.wrote_slot(slot);
     }
 
-    fn set_dynamic(&mut self, name: &[u8], op: SetVarOp, value: &Template, rule: &Rule) {
-        let name = self.state.buffers.intern(name);
+    fn set_dynamic(&mut self, name: Buffer, op: SetVarOp, value: &Template, rule: &Rule) {
         let old = self.state.tx.get_dynamic(name);
         match self.new_value(old, op, value, rule) {
-            Some(new) => self.state.tx.set_dynamic(name, new),
+            Some(new) => {
+                self.state.tx.set_dynamic(name, new);
+                self.wrote_dynamic(name);
+            }
             None => self.state.tx.unset_dynamic(name),
         }
     }

@@ -1,6 +1,7 @@
 //! Walking a phase: rules in order, chains link by link, values one by one.
 
 use super::budget::Exceeded;
+use super::known::Known;
 use super::outcome::{Action, Interruption};
 use super::state::State;
 use crate::EngineMode;
@@ -14,7 +15,11 @@ use crate::profile::Inner;
 pub(super) struct Run<'a> {
     pub(super) program: &'a Program,
     pub(super) profile: &'a Inner,
+    /// The way through the phase.
+    pub(super) lane: &'a Lane,
     pub(super) state: &'a mut State,
+    /// What the thread learned from earlier requests.
+    pub(super) known: &'a mut Known,
 }
 
 /// A link and its place in the program.
@@ -37,34 +42,36 @@ enum Next {
 const LOGGING: u8 = 5;
 
 impl Run<'_> {
-    /// Runs the rules of a phase, 1 to 5, as far as nothing ends it.
+    /// Runs the rules of a phase, 1 to 5, as far as nothing ends it: looks at the values, finds the
+    /// rules that they may concern, and evaluates those in order.
     pub(super) fn phase(&mut self, phase: u8) {
         if self.is_over(phase) {
             return;
         }
-        let number = usize::from(phase - 1);
-        let (lane, order) = (&self.profile.course.phases[number], &self.program.phases[number]);
-        self.wake(lane, order.len());
+        let order = &self.program.phases[usize::from(phase - 1)];
+        self.wake(order.len());
         self.check_budget();
         let mut from = 0;
         while let Some(place) = self.state.candidates.next(from)
             && !self.is_over(phase)
         {
-            from = match self.walk(lane, order, place) {
+            from = match self.walk(order, place) {
                 Next::Step => place + 1,
                 Next::To(next) => next,
                 Next::End => return,
             };
+            self.look_again();
             self.check_budget();
         }
     }
 
     /// The rule at one place of a phase, or the gate that is known to open.
-    fn walk(&mut self, lane: &Lane, order: &[u32], place: u32) -> Next {
+    fn walk(&mut self, order: &[u32], place: u32) -> Next {
         let rule = order[place as usize];
-        let gate = lane.gates[place as usize].filter(|_| !self.state.candidates.is_exhaustive());
+        let gate =
+            self.lane.gates[place as usize].filter(|_| !self.state.candidates.is_exhaustive());
         let Some(to) = gate else {
-            return self.rule(rule, !lane.always.contains(place));
+            return self.rule(rule, !self.lane.always.contains(place));
         };
         if !self.is_touched(rule) {
             self.open(rule);

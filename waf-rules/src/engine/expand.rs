@@ -7,7 +7,7 @@ use crate::bytes::{atoi, push_display};
 use crate::plan::{Matcher, Rule, Target};
 use crate::seclang::ast::Selector;
 use crate::template::{Part, RuleField, Template};
-use crate::variable::Variable;
+use crate::variable::{Kind, Store, Variable};
 
 /// Longest expansion, in bytes: a rule that appends to itself per value cannot grow without end.
 const EXPANSION_BYTES_MAX: usize = 64 * 1024;
@@ -53,7 +53,14 @@ impl Run<'_> {
             [Part::Tx(slot)] => {
                 self.state.tx.get(*slot).map_or(0, |value| value.number(&self.state.buffers))
             }
-            _ => atoi(&self.expand(template, None)),
+            _ => {
+                let mut text = std::mem::take(&mut self.state.scratch.label);
+                text.clear();
+                self.expand_into(template, None, &mut text);
+                let number = atoi(&text);
+                self.state.scratch.label = text;
+                number
+            }
         }
     }
 
@@ -64,6 +71,10 @@ impl Run<'_> {
         selector: Option<&Selector>,
         out: &mut Vec<u8>,
     ) {
+        if let (Kind::Values(stores), Some(Selector::Name(name))) = (variable.kind, selector) {
+            out.extend_from_slice(self.first_named(stores, name.as_bytes()));
+            return;
+        }
         let matcher = match selector {
             Some(Selector::Name(name) | Selector::Pattern(name)) => {
                 Matcher::Name(name.as_bytes().into())
@@ -82,6 +93,13 @@ impl Run<'_> {
             Content::Int(number) => push_display(number, out),
             Content::Buffer(buffer) => out.extend_from_slice(self.state.buffers.bytes(buffer)),
         }
+    }
+
+    fn first_named(&self, stores: &[Store], name: &[u8]) -> &[u8] {
+        let buffers = &self.state.buffers;
+        let mut entries = stores.iter().flat_map(|store| self.state.stores.get(*store));
+        let found = entries.find(|entry| buffers.bytes(entry.key).eq_ignore_ascii_case(name));
+        found.map_or(b"", |entry| buffers.bytes(entry.value))
     }
 }
 

@@ -104,7 +104,7 @@ impl Run<'_> {
         matches!(matcher, Matcher::All) || matcher.accepts(self.state.buffers.bytes(key))
     }
 
-    fn gather_tx(&self, target: &Target, values: &mut Vec<Value>) {
+    pub(super) fn gather_tx(&self, target: &Target, values: &mut Vec<Value>) {
         if let Matcher::Slot(slot) = target.matcher {
             values.extend(self.tx_value(target.variable, slot));
             return;
@@ -128,25 +128,26 @@ impl Run<'_> {
     }
 
     fn gather_matched(&self, target: &Target, values: &mut Vec<Value>) {
-        let matched = self.state.matched.previous.iter();
-        values.extend(matched.filter(|value| target.matcher.accepts(self.label(value).as_bytes())));
+        let is_wanted = |value: &&Value| match &target.matcher {
+            Matcher::All => true,
+            matcher => matcher.accepts(self.label(value).as_bytes()),
+        };
+        values.extend(self.state.matched.previous.iter().filter(is_wanted));
     }
 
     fn gather_matched_names(&mut self, target: &Target, values: &mut Vec<Value>) {
         for at in 0..self.state.matched.previous.len() {
             let value = self.state.matched.previous[at];
-            let label = self.label(&value);
-            if target.matcher.accepts(label.as_bytes()) {
-                let content = Content::Buffer(self.state.buffers.intern(label.as_bytes()));
-                values.push(Value { content, ..value });
+            let label = self.intern_label(&value);
+            if self.accepts(&target.matcher, label) {
+                values.push(Value { content: Content::Buffer(label), ..value });
             }
         }
     }
 
     fn gather_matched_name(&mut self, variable: &'static Variable, values: &mut Vec<Value>) {
         if let Some(last) = self.state.matched.last {
-            let label = self.label(&last);
-            let content = Content::Buffer(self.state.buffers.intern(label.as_bytes()));
+            let content = Content::Buffer(self.intern_label(&last));
             values.push(Value { variable, key: Key::None, content, count: false });
         }
     }
@@ -221,13 +222,28 @@ impl Run<'_> {
 
     /// `ARGS:q`, `&TX:x`, `REQUEST_FILENAME`.
     pub(super) fn label(&self, value: &Value) -> String {
-        let count = if value.count { "&" } else { "" };
-        match value.key {
-            Key::None => format!("{count}{}", value.variable.name),
-            _ => {
-                let key = String::from_utf8_lossy(self.key_bytes(&value.key));
-                format!("{count}{}:{key}", value.variable.name)
-            }
+        let mut label = Vec::new();
+        self.push_label(value, &mut label);
+        String::from_utf8_lossy(&label).into_owned()
+    }
+
+    fn intern_label(&mut self, value: &Value) -> Buffer {
+        let mut label = std::mem::take(&mut self.state.scratch.label);
+        label.clear();
+        self.push_label(value, &mut label);
+        let buffer = self.state.buffers.intern(&label);
+        self.state.scratch.label = label;
+        buffer
+    }
+
+    fn push_label(&self, value: &Value, label: &mut Vec<u8>) {
+        if value.count {
+            label.push(b'&');
+        }
+        label.extend_from_slice(value.variable.name.as_bytes());
+        if !matches!(value.key, Key::None) {
+            label.push(b':');
+            label.extend_from_slice(self.key_bytes(&value.key));
         }
     }
 }

@@ -1,7 +1,9 @@
-//! Memory of transactions that are over, kept by the thread that ended them for those to come.
+//! What a thread keeps for the transactions to come: the memory of those that are over, and the
+//! values it knows.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
+use super::known::Known;
 use super::state::State;
 use crate::profile::Inner;
 
@@ -12,6 +14,7 @@ const SPARE_BYTES_MAX: usize = 256 * 1024;
 
 thread_local! {
     static SPARE: RefCell<Vec<State>> = const { RefCell::new(Vec::new()) };
+    static KNOWN: Cell<Option<Known>> = const { Cell::new(None) };
 }
 
 /// The state of a new transaction, in used memory where there is any.
@@ -32,4 +35,13 @@ pub(super) fn end(state: State) {
             spare.push(state);
         }
     });
+}
+
+/// The values that the thread knows, for as long as a phase runs.
+pub(super) fn take_known() -> Known {
+    KNOWN.try_with(Cell::take).ok().flatten().unwrap_or_default()
+}
+
+pub(super) fn keep_known(known: Known) {
+    let _ = KNOWN.try_with(|kept| kept.set(Some(known)));
 }

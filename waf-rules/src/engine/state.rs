@@ -7,6 +7,7 @@ use super::clock::Clock;
 use super::collections::OpenCollections;
 use super::gather::Value;
 use super::outcome::{Interruption, Match};
+use super::rows::Rows;
 use super::sanitise::Masked;
 use super::special::NO_SEVERITY;
 use super::stores::Stores;
@@ -26,6 +27,7 @@ pub(super) struct State {
     pub(super) stores: Stores,
     pub(super) tx: TxStore,
     pub(super) budget: Budget,
+    pub(super) rows: Rows,
     pub(super) candidates: Candidates,
     pub(super) control: Control,
     pub(super) matched: Matched,
@@ -95,6 +97,8 @@ pub(super) struct Scratch {
     pub(super) argument: Vec<u8>,
     /// An argument on its way to its buffers.
     pub(super) pair: Pair,
+    /// The name of a value.
+    pub(super) label: Vec<u8>,
     /// A text on its way to a buffer.
     pub(super) text: Vec<u8>,
 }
@@ -109,6 +113,7 @@ impl State {
             stores,
             tx,
             budget: _,
+            rows,
             candidates,
             control,
             matched,
@@ -128,7 +133,8 @@ impl State {
             stores: Stores::begin(stores),
             tx: TxStore::begin(tx, program.tx.len()),
             budget: Budget::new(profile.bounds.work),
-            candidates: Candidates::begin(candidates, program),
+            rows: Rows::begin(rows, program.gates.words()),
+            candidates: Candidates::begin(candidates),
             control: Control::begin(control, profile),
             matched: Matched::begin(matched),
             record: Record::begin(record),
@@ -153,7 +159,7 @@ impl State {
         let values: usize = matched.iter().map(|values| values.capacity()).sum();
         self.buffers.footprint()
             + self.stores.footprint()
-            + self.candidates.footprint()
+            + self.rows.footprint()
             + self.request_body.capacity()
             + self.response_body.capacity()
             + values * size_of::<Value>()

@@ -264,11 +264,15 @@ impl Transaction {
 
     fn run(&mut self, phase: u8) -> Verdict {
         let profile = self.profile.inner();
-        let mut run = Run { program: profile.ruleset.program(), profile, state: &mut self.state };
+        let lane = &profile.course.phases[usize::from(phase - 1)];
+        let program = profile.ruleset.program();
+        let mut known = pool::take_known();
+        let mut run = Run { program, profile, lane, state: &mut self.state, known: &mut known };
         if phase <= 2 && run.state.control.exceeded == Some(Exceeded::Arguments) {
             run.reject(Exceeded::Arguments);
         }
         run.phase(phase);
+        pool::keep_known(known);
         match &self.state.control.interruption {
             Some(interruption) => Verdict::Deny(interruption.clone()),
             None => Verdict::Pass,

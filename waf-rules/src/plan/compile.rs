@@ -1,6 +1,7 @@
 //! Drafts to the program: every rule that was not removed, its place in its phase, its jumps.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::assemble::{Assembly, Draft, Item};
 use super::rule::RuleCompiler;
@@ -10,6 +11,9 @@ use crate::bytes::index;
 use crate::seclang::LexError;
 use crate::seclang::source::{Sources, Span};
 use crate::variable::{Kind, Store};
+
+/// Number of the next program; 0 is none.
+static PROGRAMS: AtomicU64 = AtomicU64::new(1);
 
 /// Reads a data file on behalf of a rule in the source of this span.
 pub(crate) type ReadData<'a> = &'a dyn Fn(Span, &str) -> Result<String, String>;
@@ -37,6 +41,7 @@ pub(crate) fn compile(
     }
     let wants_file_content = looks_at(&rules, Store::FilesTmpContent);
     Program {
+        id: PROGRAMS.fetch_add(1, Ordering::Relaxed),
         rules,
         phases: order.phases,
         gates: Gates::new(&parts.operators),

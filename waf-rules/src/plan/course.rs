@@ -33,6 +33,8 @@ pub(crate) struct Lane {
     /// Where a gate that always opens leads; by place.
     pub(crate) gates: Vec<Option<u32>>,
     pub(crate) looks: Vec<Look>,
+    /// Looks at transaction variables, which are repeated when one is written.
+    pub(crate) variable_looks: Vec<Look>,
 }
 
 /// One target, with all that is asked of it in this phase.
@@ -84,7 +86,7 @@ impl Lane {
         let order = &program.phases[phase];
         let folded = fold::fold(program, order, pins);
         let mut lane =
-            Self { always: BitSet::with_len(order.len()), gates: folded.gates, looks: Vec::new() };
+            Self { always: BitSet::with_len(order.len()), gates: folded.gates, ..Self::default() };
         for place in (0..order.len()).filter(|place| folded.reached[*place]) {
             let link = &program.rules[order[place] as usize].links[0];
             if sleeps(program, link) {
@@ -94,6 +96,8 @@ impl Lane {
             }
         }
         lane.looks.iter_mut().for_each(|look| look.finish(program));
+        lane.variable_looks =
+            lane.looks.extract_if(.., |look| look.target.variable.kind == Kind::Tx).collect();
         lane
     }
 
@@ -109,8 +113,7 @@ impl Lane {
 
     fn look(&mut self, target: &Target) -> &mut Look {
         let same = |look: &Look| {
-            std::ptr::eq(look.target.variable, target.variable)
-                && look.target.matcher.takes_same(&target.matcher)
+            std::ptr::eq(look.target.variable, target.variable) && look.target.takes_same(target)
         };
         let at = self.looks.iter().position(same).unwrap_or_else(|| {
             self.looks.push(Look {
@@ -162,21 +165,30 @@ impl List {
 /// The rule cannot match unless the prefilter says that some value may match its first operator.
 fn sleeps(program: &Program, link: &Link) -> bool {
     let gated = program.operators[link.operator as usize].is_gated();
-    gated && !link.negated && !link.unconditional && link.targets.iter().all(is_stable)
+    gated && !link.negated && !link.unconditional && link.targets.iter().all(is_watched)
 }
 
-/// Its values stay the same while a phase runs.
-fn is_stable(target: &Target) -> bool {
-    let (Kind::Values(stores) | Kind::Names(stores)) = target.variable.kind else { return false };
+/// Its values stay the same while a phase runs, or their change is noticed.
+fn is_watched(target: &Target) -> bool {
     // `ctl:requestBodyProcessor`, `setsid` and `setuid` write these.
-    let written = [Store::ReqbodyProcessor, Store::SessionId, Store::UserId];
-    !target.count && !written.iter().any(|store| stores.contains(store))
+    const WRITTEN: [Store; 3] = [Store::ReqbodyProcessor, Store::SessionId, Store::UserId];
+    let stable = match target.variable.kind {
+        Kind::Values(stores) | Kind::Names(stores) => {
+            !WRITTEN.iter().any(|written| stores.contains(written))
+        }
+        Kind::Tx => true,
+        _ => false,
+    };
+    stable && !target.count
 }
 
-/// A pattern is looked at with its whole collection: too much may wake, never too little.
+/// A pattern is looked at with its whole collection: too much may wake, never too little. Variables
+/// are few but always there: they keep their pattern.
 fn whole(target: &Target) -> Target {
     match target.matcher {
-        Matcher::Pattern(_) => Target { matcher: Matcher::All, ..target.clone() },
+        Matcher::Pattern(_) if target.variable.kind != Kind::Tx => {
+            Target { matcher: Matcher::All, ..target.clone() }
+        }
         _ => target.clone(),
     }
 }

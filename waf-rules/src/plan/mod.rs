@@ -42,6 +42,8 @@ pub(crate) const PHASES: usize = 5;
 /// All rules of a load, ready to run.
 #[derive(Debug)]
 pub(crate) struct Program {
+    /// Tells the programs of a process apart.
+    pub(crate) id: u64,
     pub(crate) rules: Vec<Rule>,
     /// Per phase (index 0 is phase 1), the rules in reading order.
     pub(crate) phases: [Vec<u32>; PHASES],

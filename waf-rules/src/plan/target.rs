@@ -48,6 +48,30 @@ impl Target {
         Ok(Self { variable: target.variable, matcher, count: target.count, slots: Box::default() })
     }
 
+    /// Can be looked at together with another target of the same variable.
+    pub(crate) fn takes_same(&self, other: &Self) -> bool {
+        match (&self.matcher, &other.matcher) {
+            (Matcher::Name(one), Matcher::Name(other)) => one.eq_ignore_ascii_case(other),
+            (Matcher::Slot(one), Matcher::Slot(other)) => one == other,
+            (Matcher::Pattern(one), Matcher::Pattern(other)) if self.variable.kind == Kind::Tx => {
+                one.as_str() == other.as_str()
+            }
+            (Matcher::All, Matcher::All) => true,
+            (Matcher::All | Matcher::Pattern(_), Matcher::All | Matcher::Pattern(_)) => {
+                self.variable.kind != Kind::Tx
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes the transaction variable of this slot.
+    pub(crate) fn takes_slot(&self, slot: TxSlot) -> bool {
+        match self.matcher {
+            Matcher::Slot(own) => own == slot,
+            _ => self.slots.contains(&slot),
+        }
+    }
+
     /// Finds the variables a `TX` pattern takes, once every name is known.
     pub(crate) fn resolve_slots(&mut self, names: &TxNames) {
         if self.variable.kind == Kind::Tx && !matches!(self.matcher, Matcher::Slot(_)) {
@@ -79,17 +103,6 @@ impl Matcher {
             Some(Selector::Name(name)) => Self::Name(name.as_bytes().into()),
             Some(Selector::Pattern(pattern)) => Self::Pattern(selector_pattern(pattern, true)?),
         })
-    }
-
-    /// Takes the same entries, as far as can be told without asking.
-    pub(crate) fn takes_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Name(one), Self::Name(other)) => one.eq_ignore_ascii_case(other),
-            // A pattern is looked at with its whole collection.
-            (Self::All | Self::Pattern(_), Self::All | Self::Pattern(_)) => true,
-            (Self::Slot(one), Self::Slot(other)) => one == other,
-            _ => false,
-        }
     }
 
     /// True for an entry of this name.
