@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha1_smol::Sha1;
 
 use crate::builtin;
+use crate::collection::MemoryCollections;
 use crate::plan::course::Courses;
 use crate::plan::{self, Assembly, Program};
 use crate::seclang::ast::Directive;
@@ -32,6 +34,8 @@ pub(crate) struct Loaded {
     pub(crate) courses: Courses,
     pub(crate) version: String,
     pub(crate) notices: Vec<String>,
+    /// For profiles that are given no other.
+    pub(crate) collections: Arc<MemoryCollections>,
 }
 
 /// Loads everything, or reports everything that is wrong.
@@ -169,7 +173,8 @@ impl Loader {
             return Err(LoadErrors::new(failures));
         }
         let version = version(&sources, digest.into_inner());
-        Ok(Loaded { program, courses: Courses::default(), version, notices })
+        let (courses, collections) = (Courses::default(), Arc::default());
+        Ok(Loaded { program, courses, version, notices, collections })
     }
 }
 
@@ -187,7 +192,8 @@ fn data(home: &Home, name: &str) -> Result<String, String> {
 }
 
 fn notices(sources: &Sources, assembly: &mut Assembly) -> Vec<String> {
-    let notices = std::mem::take(&mut assembly.notices);
+    let mut notices = std::mem::take(&mut assembly.notices);
+    notices.extend(plan::unopened(assembly));
     let text = notices.iter().map(|(span, message)| {
         let place = sources.place(*span);
         format!("{}:{}:{}: {message}", place.file, place.line, place.column)

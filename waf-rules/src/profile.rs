@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::EngineMode;
 use crate::bitset::BitSet;
 use crate::bytes::index;
-use crate::collection::{Collections, MemoryCollections};
+use crate::collection::Collections;
 use crate::plan::course::{Course, Pins};
 use crate::plan::settings::Over;
 use crate::plan::{Exclusion as PlannedExclusion, Program};
@@ -36,8 +36,8 @@ pub struct ProfileOptions {
     pub engine: Option<EngineMode>,
     pub exclusions: Vec<Exclusion>,
     pub bounds: Bounds,
-    /// Where persistent collections live. Give every profile that shares them, and every later
-    /// generation of it, the same one; `None` makes one in memory for this profile alone.
+    /// Where persistent collections live. `None`: in memory, shared by the profiles of this rule set,
+    /// and gone with it. Give every generation of a configuration the same one to keep them.
     pub collections: Option<Arc<dyn Collections>>,
 }
 
@@ -173,9 +173,7 @@ impl Profile {
             engine: options.engine.or(program.settings.engine).unwrap_or_default(),
             bounds: effective(options.bounds, program),
             ceiling: options.bounds,
-            collections: options
-                .collections
-                .unwrap_or_else(|| Arc::new(MemoryCollections::default())),
+            collections: options.collections.unwrap_or_else(|| ruleset.collections()),
             removed,
             exclusions,
             course: ruleset.course(&pinned),

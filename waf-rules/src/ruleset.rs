@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::Severity;
+use crate::collection::MemoryCollections;
 use crate::load::{self, Input, Loaded};
 use crate::plan::course::{Course, Pins};
 use crate::plan::{Meta, Program};
@@ -59,6 +60,11 @@ impl Ruleset {
 
     pub(crate) fn program(&self) -> &Program {
         &self.0.program
+    }
+
+    /// The store of profiles that are given no other.
+    pub(crate) fn collections(&self) -> Arc<MemoryCollections> {
+        self.0.collections.clone()
     }
 
     pub(crate) fn course(&self, pins: &Pins) -> Arc<Course> {

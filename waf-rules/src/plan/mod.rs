@@ -19,6 +19,7 @@ pub(crate) mod transforms;
 pub(crate) use assemble::{Assembly, assemble};
 pub(crate) use compile::compile;
 pub(crate) use gates::Gates;
+pub(crate) use persist::unopened;
 pub(crate) use settings::Settings;
 pub(crate) use target::{Exclusion, Matcher, Target};
 pub(crate) use transforms::{Node, Transforms};

@@ -95,6 +95,8 @@ fn recommended_settings_are_obeyed_or_spoken_of() {
         "SecUploadFileMode 0600",
         "SecDisableBackendCompression On",
         "SecAction \"id:1,pass,ctl:debugLogLevel=9\"",
+        "SecRule IP:x \"@eq 1\" \"id:1,pass\"",
+        "SecAction \"id:1,pass,setvar:session.x=1\"",
     ];
     for (lines, notices) in [(silent.as_slice(), 0), (&spoken, 1)] {
         for line in lines {
