@@ -29,7 +29,10 @@ mod bitset;
 mod body;
 mod builtin;
 mod bytes;
+mod collection;
+mod decode;
 mod engine;
+mod language;
 mod load;
 mod operator;
 mod plan;
@@ -41,10 +44,15 @@ mod transform;
 mod tx;
 mod variable;
 
-pub use action::{EngineMode, Severity};
+pub use action::{AuditParts, EngineMode, Severity};
+pub use collection::{
+    Collection, CollectionKey, Collections, MemoryBounds, MemoryCollections, Snapshot, Update,
+};
+pub use decode::{DecodeBounds, DecodeError, Decoder};
 pub use engine::{
     Action, BodyBound, Exceeded, Interruption, Match, Outcome, Score, Transaction, Verdict,
 };
+pub use language::{Feature, FeatureKind, Support, features};
 pub use plan::settings::Over;
 pub use profile::{Bounds, Exclusion, Profile, ProfileError, ProfileOptions, RuleSelector};
 pub use ruleset::{RuleInfo, Ruleset, RulesetBuilder};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::EngineMode;
 use crate::bitset::BitSet;
 use crate::bytes::index;
+use crate::collection::Collections;
 use crate::plan::course::{Course, Pins};
 use crate::plan::settings::Over;
 use crate::plan::{Exclusion as PlannedExclusion, Program};
@@ -21,10 +22,11 @@ pub struct Profile(Arc<Inner>);
 /// A route's choices. The default is paranoia 1, the rules' own thresholds, no exclusion.
 #[derive(Debug, Clone)]
 pub struct ProfileOptions {
-    /// Rules up to this level count towards blocking; 1 to 4. Sets `tx.blocking_paranoia_level`,
-    /// whatever the rules write there.
+    /// Rules up to this level count towards blocking; 1 to 4. Sets `tx.blocking_paranoia_level`
+    /// (`tx.paranoia_level` of CRS 3), whatever the rules write there.
     pub blocking_paranoia: u8,
-    /// Rules up to this level run; from `blocking_paranoia` to 4. Sets `tx.detection_paranoia_level`.
+    /// Rules up to this level run; from `blocking_paranoia` to 4. Sets `tx.detection_paranoia_level`
+    /// (`tx.executing_paranoia_level` of CRS 3).
     pub detection_paranoia: u8,
     /// Sets `tx.inbound_anomaly_score_threshold`; `None` leaves it to the rules.
     pub inbound_threshold: Option<u32>,
@@ -34,6 +36,9 @@ pub struct ProfileOptions {
     pub engine: Option<EngineMode>,
     pub exclusions: Vec<Exclusion>,
     pub bounds: Bounds,
+    /// Where persistent collections live. `None`: in memory, shared by the profiles of this rule set,
+    /// and gone with it. Give every generation of a configuration the same one to keep them.
+    pub collections: Option<Arc<dyn Collections>>,
 }
 
 /// Rules that a route does without, wholly or for one target.
@@ -94,6 +99,9 @@ pub(crate) struct Inner {
     pub(crate) ruleset: Ruleset,
     pub(crate) engine: EngineMode,
     pub(crate) bounds: Bounds,
+    /// The bounds of the options alone, which no rule can pass.
+    pub(crate) ceiling: Bounds,
+    pub(crate) collections: Arc<dyn Collections>,
     pub(crate) removed: BitSet,
     pub(crate) exclusions: Vec<(BitSet, Vec<PlannedExclusion>)>,
     /// Transaction variables that the profile sets and the rules cannot.
@@ -112,6 +120,7 @@ impl Default for ProfileOptions {
             engine: None,
             exclusions: Vec::new(),
             bounds: Bounds::default(),
+            collections: None,
         }
     }
 }
@@ -163,6 +172,8 @@ impl Profile {
         Ok(Self(Arc::new(Inner {
             engine: options.engine.or(program.settings.engine).unwrap_or_default(),
             bounds: effective(options.bounds, program),
+            ceiling: options.bounds,
+            collections: options.collections.unwrap_or_else(|| ruleset.collections()),
             removed,
             exclusions,
             course: ruleset.course(&pinned),
@@ -260,6 +271,8 @@ fn pinned(options: &ProfileOptions, program: &Program) -> Pins {
     let values = [
         (slots.blocking_paranoia, Some(u32::from(options.blocking_paranoia))),
         (slots.detection_paranoia, Some(u32::from(options.detection_paranoia))),
+        (slots.blocking_paranoia_3, Some(u32::from(options.blocking_paranoia))),
+        (slots.detection_paranoia_3, Some(u32::from(options.detection_paranoia))),
         (slots.inbound_threshold, options.inbound_threshold),
         (slots.outbound_threshold, options.outbound_threshold),
     ];

@@ -1,4 +1,4 @@
-//! `application/x-www-form-urlencoded`, of a query or a body: `a=1&b=2`, split before decoding
+//! `application/x-www-form-urlencoded`, of a query or a body: `a=1&b=2` (or another separator, `SecArgumentSeparator`), split before decoding
 //! (CVE-2024-1019), `+` for a blank, escapes that are none kept as written.
 
 use super::{BodyError, Sink, go_on};
@@ -12,10 +12,15 @@ pub(crate) struct Pair {
 }
 
 /// Hands on every pair. `Ok(false)`: some escape was invalid.
-pub(crate) fn parse(text: &[u8], pair: &mut Pair, sink: &mut dyn Sink) -> Result<bool, BodyError> {
+pub(crate) fn parse(
+    text: &[u8],
+    separator: u8,
+    pair: &mut Pair,
+    sink: &mut dyn Sink,
+) -> Result<bool, BodyError> {
     let mut valid = true;
     let Pair { name, value } = pair;
-    for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+    for pair in text.split(|byte| *byte == separator).filter(|pair| !pair.is_empty()) {
         let equals = memchr::memchr(b'=', pair);
         name.clear();
         value.clear();

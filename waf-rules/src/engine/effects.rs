@@ -30,6 +30,14 @@ impl Run<'_> {
             Effect::ResponseBodyAccess(on) => control.response_body = *on,
             Effect::RuleEngine(mode) => control.engine = *mode,
             Effect::AuditEngine(mode) => control.audit = *mode,
+            Effect::AuditLogParts(change) => {
+                control.audit_parts = change.apply(control.audit_parts)
+            }
+            Effect::RequestBodyBytes(bytes) => control.request_body_bytes = Some(*bytes),
+            Effect::ResponseBodyBytes(bytes) => control.response_body_bytes = Some(*bytes),
+            Effect::ForceResponseBodyVariable(on) => control.force_response_body = *on,
+            Effect::Persist(persist) => self.persist(persist, rule),
+            Effect::Sanitise(sanitise) => self.sanitise(sanitise),
         }
     }
 

@@ -130,6 +130,10 @@ impl Run<'_> {
             }
         }
         self.state.record.rules.push(rule.meta.id);
+        if let Some(severity) = rule.meta.severity {
+            let highest = &mut self.state.record.highest_severity;
+            *highest = (*highest).min(severity.number());
+        }
         self.finish_rule(rule)
     }
 

@@ -59,6 +59,18 @@ impl Run<'_> {
             Kind::MatchedVars => self.gather_matched(target, values),
             Kind::MatchedVarsNames => self.gather_matched_names(target, values),
             Kind::Rule => self.gather_rule(rule, target, values),
+            Kind::Collection(collection) => self.gather_collection(collection, target, values),
+            Kind::Clock(field) => self.gather_clock(field, target.variable, values),
+            Kind::Environment => self.gather_environment(target, values),
+            Kind::HighestSeverity => {
+                let content = Content::Int(i64::from(self.state.record.highest_severity));
+                let variable = target.variable;
+                values.push(Value { variable, key: Key::None, content, count: false });
+            }
+            Kind::FullRequest => self.gather_full_request(target.variable, false, values),
+            Kind::FullRequestLength => self.gather_full_request(target.variable, true, values),
+            Kind::Constant(text) => self.gather_text(target.variable, text.as_bytes(), values),
+            Kind::Refused(_) => {}
         }
     }
 

@@ -32,6 +32,7 @@ impl State {
         target: &[u8],
         protocol: &[u8],
         arguments: usize,
+        separator: u8,
     ) {
         self.set_written(Store::RequestLine, |line| push_words(&[method, target, protocol], line));
         self.set_text(Store::RequestMethod, method);
@@ -46,7 +47,7 @@ impl State {
         self.set_basename();
         let query = question.map_or(b"".as_slice(), |at| &uri[at + 1..]);
         self.set_text(Store::QueryString, query);
-        self.urlencoded(Store::ArgsGet, query, arguments);
+        self.urlencoded(Store::ArgsGet, query, separator, arguments);
     }
 
     /// What follows the last `/` or `\` of the path.
@@ -102,10 +103,10 @@ impl State {
         self.set_number(Store::ArgsCombinedSize, size);
     }
 
-    pub(super) fn urlencoded(&mut self, store: Store, text: &[u8], bound: usize) {
+    pub(super) fn urlencoded(&mut self, store: Store, text: &[u8], separator: u8, bound: usize) {
         let mut pair = std::mem::take(&mut self.scratch.pair);
         let mut sink = ArgumentSink { state: self, store, bound };
-        let parsed = urlencoded::parse(text, &mut pair, &mut sink);
+        let parsed = urlencoded::parse(text, separator, &mut pair, &mut sink);
         self.scratch.pair = pair;
         match parsed {
             Ok(true) => {}

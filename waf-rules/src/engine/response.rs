@@ -31,8 +31,8 @@ impl State {
 
     /// The body is of a type that the rules want to see; types compare in any case (CVE-2026-73856).
     pub(super) fn wants_response_body(&self, settings: &Settings) -> bool {
-        if !self.control.response_body {
-            return false;
+        if !self.control.response_body || self.control.force_response_body {
+            return self.control.response_body;
         }
         let essence = media_type::essence(self.text(Store::ResponseContentType));
         match &settings.response_mime_types {

@@ -3,12 +3,16 @@
 use super::budget::{Budget, Exceeded};
 use super::buffers::{Buffer, Buffers};
 use super::candidates::Candidates;
+use super::clock::Clock;
+use super::collections::OpenCollections;
 use super::gather::Value;
 use super::outcome::{Interruption, Match};
 use super::rows::Rows;
+use super::sanitise::Masked;
+use super::special::NO_SEVERITY;
 use super::stores::Stores;
 use super::tx_store::{TxStore, TxValue};
-use crate::action::{AuditEngine, BodyProcessor};
+use crate::action::{AuditEngine, AuditParts, BodyProcessor};
 use crate::bitset::BitSet;
 use crate::body::urlencoded::Pair;
 use crate::bytes::push_display;
@@ -28,6 +32,9 @@ pub(super) struct State {
     pub(super) control: Control,
     pub(super) matched: Matched,
     pub(super) record: Record,
+    pub(super) clock: Clock,
+    pub(super) collections: OpenCollections,
+    pub(super) masked: Vec<Masked>,
     pub(super) request_body: Vec<u8>,
     pub(super) response_body: Vec<u8>,
     pub(super) scratch: Scratch,
@@ -38,6 +45,7 @@ pub(super) struct State {
 pub(super) struct Control {
     pub(super) engine: EngineMode,
     pub(super) audit: AuditEngine,
+    pub(super) audit_parts: AuditParts,
     pub(super) removed: BitSet,
     /// Targets that `ctl:ruleRemoveTarget...` took away: (rule, link, effect) that did it.
     pub(super) target_removals: Vec<(u32, u32, u32)>,
@@ -45,6 +53,10 @@ pub(super) struct Control {
     pub(super) force_body_variable: bool,
     pub(super) request_body: bool,
     pub(super) response_body: bool,
+    pub(super) force_response_body: bool,
+    /// What `ctl:requestBodyLimit` and `ctl:responseBodyLimit` set, in bytes.
+    pub(super) request_body_bytes: Option<usize>,
+    pub(super) response_body_bytes: Option<usize>,
     pub(super) allowed: Option<AllowScope>,
     pub(super) exceeded: Option<Exceeded>,
     pub(super) interruption: Option<Interruption>,
@@ -66,6 +78,8 @@ pub(super) struct Record {
     pub(super) matches: Vec<Match>,
     /// Matches beyond the bound.
     pub(super) dropped: usize,
+    /// The least number of a severity that matched: 0 is an emergency.
+    pub(super) highest_severity: u8,
     /// Ids of every rule that matched wholly, logged or not.
     pub(super) rules: Vec<u32>,
     /// What would have been done in `DetectionOnly`.
@@ -104,12 +118,16 @@ impl State {
             control,
             matched,
             record,
+            clock: _,
+            collections: _,
+            mut masked,
             mut request_body,
             mut response_body,
             scratch,
         } = memory;
         request_body.clear();
         response_body.clear();
+        masked.clear();
         let mut state = Self {
             buffers: Buffers::begin(buffers, program.transforms.len()),
             stores: Stores::begin(stores),
@@ -120,6 +138,9 @@ impl State {
             control: Control::begin(control, profile),
             matched: Matched::begin(matched),
             record: Record::begin(record),
+            clock: Clock::default(),
+            collections: OpenCollections::default(),
+            masked,
             request_body,
             response_body,
             scratch,
@@ -203,12 +224,16 @@ impl Control {
         Self {
             engine: profile.engine,
             audit: settings.audit,
+            audit_parts: settings.audit_parts,
             removed,
             target_removals,
             processor: None,
             force_body_variable: false,
             request_body: settings.request_body.unwrap_or(true),
             response_body: settings.response_body.unwrap_or(false),
+            force_response_body: false,
+            request_body_bytes: None,
+            response_body_bytes: None,
             allowed: None,
             exceeded: None,
             interruption: None,
@@ -227,10 +252,10 @@ impl Matched {
 
 impl Record {
     fn begin(memory: Self) -> Self {
-        let Self { mut matches, dropped: _, mut rules, detected: _ } = memory;
+        let Self { mut matches, dropped: _, highest_severity: _, mut rules, detected: _ } = memory;
         matches.clear();
         rules.clear();
-        Self { matches, dropped: 0, rules, detected: None }
+        Self { matches, dropped: 0, highest_severity: NO_SEVERITY, rules, detected: None }
     }
 }
 
@@ -238,6 +263,7 @@ const FLAGS: &[Store] = &[
     Store::InboundDataError,
     Store::MultipartBoundaryQuoted,
     Store::MultipartBoundaryWhitespace,
+    Store::MultipartCrlfLfLines,
     Store::MultipartDataAfter,
     Store::MultipartDataBefore,
     Store::MultipartFileLimitExceeded,

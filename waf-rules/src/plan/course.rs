@@ -170,9 +170,12 @@ fn sleeps(program: &Program, link: &Link) -> bool {
 
 /// Its values stay the same while a phase runs, or their change is noticed.
 fn is_watched(target: &Target) -> bool {
+    // `ctl:requestBodyProcessor`, `setsid` and `setuid` write these.
+    const WRITTEN: [Store; 3] = [Store::ReqbodyProcessor, Store::SessionId, Store::UserId];
     let stable = match target.variable.kind {
-        // `ctl:requestBodyProcessor` writes this one.
-        Kind::Values(stores) | Kind::Names(stores) => !stores.contains(&Store::ReqbodyProcessor),
+        Kind::Values(stores) | Kind::Names(stores) => {
+            !WRITTEN.iter().any(|written| stores.contains(written))
+        }
         Kind::Tx => true,
         _ => false,
     };

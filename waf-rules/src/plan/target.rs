@@ -5,7 +5,7 @@ use regex::bytes::Regex;
 use crate::operator::selector_pattern;
 use crate::seclang::ast::{self, Selector};
 use crate::tx::{TxNames, TxSlot};
-use crate::variable::{Kind, Variable};
+use crate::variable::{Kind, Variable, environment};
 
 /// What a link looks at.
 #[derive(Debug, Clone)]
@@ -37,6 +37,10 @@ pub(crate) enum Matcher {
 
 impl Target {
     pub(crate) fn compile(target: &ast::Target, names: &mut TxNames) -> Result<Self, String> {
+        target.variable.kind.check(target.variable.name)?;
+        if target.variable.kind == Kind::Environment {
+            environment::check(target.selector.as_ref())?;
+        }
         let matcher = match (&target.selector, target.variable.kind) {
             (Some(Selector::Name(name)), Kind::Tx) => Matcher::Slot(names.intern(name)),
             (selector, _) => Matcher::compile(selector.as_ref())?,
@@ -82,6 +86,7 @@ impl Target {
 
 impl Exclusion {
     pub(crate) fn compile(target: &ast::Target) -> Result<Self, String> {
+        target.variable.kind.check(target.variable.name)?;
         Ok(Self { variable: target.variable, matcher: Matcher::compile(target.selector.as_ref())? })
     }
 

@@ -55,6 +55,12 @@ fn profile(folder: &Path) -> Profile {
     Profile::new(&load(folder, SETUP), options).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
+/// Some tests, as seeds for fuzzing; none where there is no CRS.
+pub(crate) fn sample() -> Vec<ftw::Test> {
+    let tests = folder().map(|folder| tests(&folder)).unwrap_or_default();
+    tests.into_iter().step_by(10).collect()
+}
+
 fn tests(folder: &Path) -> Vec<ftw::Test> {
     ftw::read(&folder.join("tests/regression/tests"))
 }

@@ -113,6 +113,11 @@ fn log_lines_hold_no_control_characters() {
         "{line}"
     );
     assert!(!line.chars().any(char::is_control), "{line:?}");
+    // Nor can the name of an argument add a line or a field.
+    let tx = get(&profile(rules), "/?a%0a[id%20%229%22]=x");
+    let line = tx.matches()[0].log_line();
+    assert!(line.contains("at ARGS:a\\n[id \\\"9\\\"]."), "{line}");
+    assert!(!line.contains("[id \"9\"]") && !line.chars().any(char::is_control), "{line:?}");
 }
 
 #[test]
