@@ -84,7 +84,7 @@ waf:
     body: {{ inspect: 1MiB, over: partial }}
 services: {{ backend: {{ endpoints: ["{}"] }} }}
 defaults: {{ waf: crs }}
-routes: [{{ id: all, match: {{ path: "/*" }}, to: backend, public: "a test" }}]
+routes: [{{ id: all, match: {{ path: "/*" }}, to: backend, public: "a test", normalise: {{ encoded_separators: allow }} }}]
 "#,
         origin.address()
     ))

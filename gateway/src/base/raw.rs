@@ -1,7 +1,7 @@
 //! The head of an HTTP/1 request as the client sent it. Reads what is there and judges nothing: for rules, which look for
 //! what is odd, and for the events of requests that were refused because they can be read in more than one way.
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr2, memrchr};
 
 use super::bounds;
 
@@ -41,6 +41,17 @@ impl<'a> RawHead<'a> {
         }
     }
 
+    /// `GET target` and nothing else: HTTP/0.9, whose clients know no status line (RFC 1945 §4.1). They take all that
+    /// comes back for the document.
+    pub fn is_simple(&self) -> bool {
+        let line = self.line();
+        let target = line.target.trim_ascii_end();
+        line.method == b"GET"
+            && line.protocol.is_empty()
+            && memchr(b' ', target).is_none()
+            && !target.is_empty()
+    }
+
     /// Names and values in their order and spelling, without the white space around values; at most
     /// [`bounds::HEADER_FIELDS`]. A line without a colon is a name.
     pub fn fields(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
@@ -64,11 +75,11 @@ impl<'a> RawHead<'a> {
     }
 }
 
-/// The first line without its end, and what follows it.
+/// The first line without its end, and what follows it. A bare CR ends a line too: such a head is refused because some
+/// parsers read it so, and what they would read is shown.
 fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let (line, rest) = match memchr(b'\n', bytes) {
-        Some(at) => (&bytes[..at], &bytes[at + 1..]),
-        None => (bytes, b"".as_slice()),
-    };
-    (line.strip_suffix(b"\r").unwrap_or(line), rest)
+    let Some(at) = memchr2(b'\r', b'\n', bytes) else { return (bytes, b"") };
+    let rest = &bytes[at + 1..];
+    let rest = if bytes[at] == b'\r' { rest.strip_prefix(b"\n").unwrap_or(rest) } else { rest };
+    (&bytes[..at], rest)
 }

@@ -155,6 +155,11 @@ fn raw_heads_are_read_as_they_are() {
         ("GET /a\r\nA : 1\r\nno colon\r\n", ["GET", "/a", ""], &[("A ", "1"), ("no colon", "")]),
         ("GET  /a HTTP/1.1", ["GET", " /a", "HTTP/1.1"], &[]),
         ("nonsense", ["nonsense", "", ""], &[]),
+        (
+            "GET / HTTP/1.1\r\nA: 1\rB: 2\n\rC: 3",
+            ["GET", "/", "HTTP/1.1"],
+            &[("A", "1"), ("B", "2")],
+        ),
         ("GET /a 1.1\r\nA: \0\r\na: 2", ["GET", "/a 1.1", ""], &[("A", "\0"), ("a", "2")]),
         ("", ["", "", ""], &[]),
     ];
@@ -167,6 +172,9 @@ fn raw_heads_are_read_as_they_are() {
         let fields: Vec<_> =
             fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         assert_eq!(read, fields, "{bytes:?}");
+    }
+    for (line, simple) in [("GET /", true), ("GET / ", true), ("GET", false), ("POST /", false)] {
+        assert_eq!(RawHead::new(line.as_bytes()).is_simple(), simple, "{line:?}");
     }
     let many = format!("GET / HTTP/1.1\r\n{}", "a: 1\r\n".repeat(1_000));
     assert_eq!(RawHead::new(many.as_bytes()).fields().count(), super::bounds::HEADER_FIELDS);

@@ -285,10 +285,11 @@ async fn refuse(
     matches::log(&gateway.telemetry, &mut exchange);
     let Some(finding) = exchange.ledger.decisive_finding() else { return };
     let reply = Reply::problem(finding, trace.context.request_id().as_str());
-    let end = End { status: finding.code.status().as_u16(), ..End::default() };
-    gateway.telemetry.record(exchange.finish(None, end));
+    let answer = if raw.is_simple() { Vec::new() } else { reply.into_bytes() };
+    let status = if answer.is_empty() { 0 } else { finding.code.status().as_u16() };
+    gateway.telemetry.record(exchange.finish(None, End { status, ..End::default() }));
     let answer = async {
-        stream.write_all(&reply.into_bytes()).await?;
+        stream.write_all(&answer).await?;
         stream.flush().await?;
         stream.shutdown().await?;
         let mut read = 0;

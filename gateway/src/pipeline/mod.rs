@@ -60,7 +60,10 @@ pub async fn head(x: &mut Exchange, head: Head<'_>) -> Result<(), Refused> {
     let snapshot = x.snapshot.clone();
     let route = snapshot.route(matched.index);
     x.matched = Some(matched);
-    x.ledger.demand(route.normalise.admit(&x.reading.canonical))?;
+    if let Err(refused) = x.ledger.demand(route.normalise.admit(&x.reading.canonical)) {
+        refused::unreadable(x, head);
+        return Err(refused);
+    }
     if let Some(plan) = &route.screen {
         x.ledger.weigh(plan.mode, plan.decide(request.client.ip))?;
     }

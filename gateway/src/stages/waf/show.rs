@@ -40,7 +40,10 @@ pub(super) fn request(transaction: &mut Transaction, request: &Request<'_>, sent
 /// A head that nobody could, or should, read.
 pub(super) fn raw(transaction: &mut Transaction, head: RawHead<'_>) {
     let line = head.line();
-    transaction.request_line(line.method, line.target, line.protocol);
+    match head.is_simple() {
+        true => transaction.request_line(line.method, line.target.trim_ascii_end(), b"HTTP/0.9"),
+        false => transaction.request_line(line.method, line.target, line.protocol),
+    }
     head.fields().for_each(|(name, value)| transaction.header(name, value));
 }
 
