@@ -3,23 +3,19 @@
 //! The rule set is not part of the project. `YETT_CRS` names its folder (rules, set-up example, tests); without it
 //! `../shared/crs` beside the workspace is tried, and when there is none this says so and does nothing.
 
-#[path = "../../waf-rules/tests/regression/completion.rs"]
-mod completion;
 mod run;
 mod suite;
-mod wire;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use base64::Engine;
-use serde::Deserialize;
 
 use crate::harness::gateway::{Gateway, Setup};
 use crate::harness::origin::{Answer, Origin, Seen};
-use suite::Test;
+use waf_rules::ftw::{Response, Test};
 
 /// What the tests assume: the set-up of the rule set's own runs, with the two bounds that its README asks for.
 const SETUP: &str = r#"
@@ -43,7 +39,7 @@ fn every_regression_test_of_the_core_rule_set() {
     let origin = Origin::start(reflect);
     let gateway = gateway(&folder, &origin);
     let began = Instant::now();
-    let inputs =
+    let inputs: Vec<_> =
         tests.iter().flat_map(|test| &test.stages).map(|stage| stage.input.clone()).collect();
     let answers = run::send_all(gateway.address(), inputs);
     let log = fs::read_to_string(gateway.folder().join("waf.log")).unwrap();
@@ -104,7 +100,7 @@ fn judge(tests: &[Test], answers: &[run::Answered], log: &str) -> Vec<String> {
     for test in tests {
         for stage in &test.stages {
             let log = lines.remove(&run::address(number).to_string()).unwrap_or_default();
-            if let Some(problem) = stage.output.problem(&answers[number], &log) {
+            if let Some(problem) = suite::problem(&stage.output, &answers[number], &log) {
                 failed.push(format!("{}: {problem}", test.name));
             }
             number += 1;
@@ -114,22 +110,12 @@ fn judge(tests: &[Test], answers: &[run::Answered], log: &str) -> Vec<String> {
 }
 
 /// What the suite's backend answers: `/reflect` says itself what it wants to be answered, all else is empty.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Reflect {
-    status: Option<u16>,
-    headers: BTreeMap<String, String>,
-    body: String,
-    #[serde(rename = "encodedBody")]
-    encoded_body: String,
-}
-
 fn reflect(seen: &Seen) -> Answer {
     let wants = seen.method() == "POST" && seen.target() == "/reflect";
     if !wants {
         return Answer::Reply(200, Vec::new(), Vec::new());
     }
-    let reflect: Reflect = serde_json::from_slice(&seen.body).unwrap_or_default();
+    let reflect: Response = serde_json::from_slice(&seen.body).unwrap_or_default();
     let mut headers: Vec<(String, String)> = reflect.headers.into_iter().collect();
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         headers.push(("Content-Type".into(), "text/plain; charset=utf-8".into()));

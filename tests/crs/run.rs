@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
+use waf_rules::ftw::Input;
 
-use super::wire::Input;
 use crate::harness::DEADLINE;
 
 /// Connections that are open at a time.
@@ -55,8 +55,8 @@ async fn send(gateway: SocketAddr, from: Ipv4Addr, input: Input) -> Answered {
     socket.bind(SocketAddr::new(from.into(), 0)).unwrap();
     let mut stream = socket.connect(gateway).await.unwrap();
     // The gateway may refuse a request before it has all of it.
-    let _ = stream.write_all(&input.bytes()).await;
-    let bytes = read(&mut stream, input.is_head()).await;
+    let _ = stream.write_all(&input.wire().unwrap()).await;
+    let bytes = read(&mut stream, input.method.as_deref() == Some("HEAD")).await;
     Answered { status: status(&bytes), bytes }
 }
 

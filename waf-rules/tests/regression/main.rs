@@ -7,7 +7,6 @@
 #![allow(clippy::panic, reason = "tests only: every failure to set up is one")]
 
 mod builtin;
-mod completion;
 mod crs;
 mod ftw;
 mod request;
