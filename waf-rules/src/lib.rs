@@ -30,6 +30,8 @@ mod body;
 mod builtin;
 mod bytes;
 mod engine;
+#[cfg(feature = "ftw")]
+pub mod ftw;
 mod load;
 mod operator;
 mod plan;
