@@ -85,7 +85,7 @@ fn problem(rules: Rules<'_>, stage: &Stage) -> Option<String> {
 }
 
 fn status(tx: &Transaction) -> u16 {
-    let interruption = tx.interruption().or(tx.detected());
+    let interruption = tx.interruption().or_else(|| tx.detected());
     interruption.map_or(200, |interruption| interruption.status)
 }
 
@@ -108,8 +108,9 @@ pub fn transact(
         live = tx.body_chunk(&request.body).is_ok();
     }
     if live && passes(tx.body()) {
-        let reflected = response.is_none().then(|| reflected(request)).flatten();
-        respond(&mut tx, response.or(reflected.as_ref()).unwrap_or(&Response::default()));
+        let reflected =
+            response.is_none().then(|| reflected(request)).flatten().unwrap_or_default();
+        respond(&mut tx, response.unwrap_or(&reflected));
     }
     tx.finish();
     tx

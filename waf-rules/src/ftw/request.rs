@@ -51,7 +51,8 @@ impl Input {
             (None, None) => Vec::new(),
         };
         let method = self.method.as_deref().unwrap_or("GET");
-        if self.autocomplete_headers.unwrap_or(!self.stop_magic.unwrap_or(false)) {
+        let bare = self.stop_magic == Some(true);
+        if self.autocomplete_headers.unwrap_or(!bare) {
             complete(method, &mut headers, &mut body, self.encoded_data.is_none());
         }
         let target = self.uri.as_deref().unwrap_or("/");
