@@ -29,7 +29,11 @@ mod bitset;
 mod body;
 mod builtin;
 mod bytes;
+mod catalog;
 mod engine;
+mod explain;
+#[cfg(feature = "ftw")]
+pub mod ftw;
 mod load;
 mod operator;
 mod plan;
@@ -42,9 +46,11 @@ mod tx;
 mod variable;
 
 pub use action::{EngineMode, Severity};
+pub use catalog::{Catalog, Entry, EntryLink};
 pub use engine::{
     Action, BodyBound, Exceeded, Interruption, Match, Outcome, Score, Transaction, Verdict,
 };
+pub use explain::{AtLevel, Explanation, Weight, explain};
 pub use plan::settings::Over;
 pub use profile::{Bounds, Exclusion, Profile, ProfileError, ProfileOptions, RuleSelector};
 pub use ruleset::{RuleInfo, Ruleset, RulesetBuilder};

@@ -98,6 +98,7 @@ pub(crate) struct Inner {
     /// Transaction variables that the profile sets and the rules cannot.
     pub(crate) pinned: Vec<(TxSlot, i64)>,
     pub(crate) blocking_paranoia: u8,
+    pub(crate) options: ProfileOptions,
 }
 
 impl Default for ProfileOptions {
@@ -165,12 +166,18 @@ impl Profile {
             pinned: pinned(&options, program),
             blocking_paranoia: options.blocking_paranoia,
             ruleset: ruleset.clone(),
+            options,
         })))
     }
 
     /// The rule set this profile runs.
     pub fn ruleset(&self) -> &Ruleset {
         &self.0.ruleset
+    }
+
+    /// The choices this profile was made from: changed, they make another.
+    pub fn options(&self) -> &ProfileOptions {
+        &self.0.options
     }
 
     /// The mode transactions start in.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::Severity;
+use crate::catalog::Catalog;
 use crate::load::{self, Input, Loaded};
 use crate::plan::{Meta, Program};
 use crate::seclang::error::LoadErrors;
@@ -79,6 +80,14 @@ impl RulesetBuilder {
     pub fn text(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
         self.inputs.push(Input::Text { name: name.into(), text: text.into() });
         self
+    }
+
+    /// Reads and parses everything, for people: what the rules say. Nothing of it runs.
+    ///
+    /// # Errors
+    /// Every problem of every input that shows before compiling.
+    pub fn catalog(&self) -> Result<Catalog, LoadErrors> {
+        Catalog::read(&self.inputs)
     }
 
     /// Reads, parses and compiles everything.

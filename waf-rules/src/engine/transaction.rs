@@ -194,6 +194,11 @@ impl Transaction {
         }
     }
 
+    /// What ended the transaction.
+    pub fn interruption(&self) -> Option<&Interruption> {
+        self.state.control.interruption.as_ref()
+    }
+
     /// What would have been done, had the engine not been in `DetectionOnly`.
     pub fn detected(&self) -> Option<&Interruption> {
         self.state.record.detected.as_ref()

@@ -13,7 +13,7 @@ pub(crate) mod settings;
 pub(crate) mod target;
 pub(crate) mod transforms;
 
-pub(crate) use assemble::{Assembly, assemble};
+pub(crate) use assemble::{Assembly, Draft, DraftLink, Item, assemble};
 pub(crate) use compile::compile;
 pub(crate) use gates::Gates;
 pub(crate) use groups::Groups;
