@@ -76,6 +76,7 @@ fn blocked() -> Box<Event> {
     event.outcome = Outcome::Blocked;
     event.request.query = Some("q=1'+or+1=1--&access_token=0123456789".into());
     event.waf = Some(WafFacts {
+        response: None,
         profile: "standard".into(),
         mode: Mode::Enforce,
         score: 10,

@@ -31,6 +31,9 @@ pub struct ProfileOptions {
     pub outbound_threshold: Option<u32>,
     /// Overrides `SecRuleEngine`; `None` leaves it to the rules, which run when they say nothing.
     pub engine: Option<EngineMode>,
+    /// Media types of response bodies that are inspected, in lower case, whatever `SecResponseBodyAccess` and
+    /// `SecResponseBodyMimeType` say; none: no body is. `None` leaves it to the rules.
+    pub response_types: Option<Vec<String>>,
     pub exclusions: Vec<Exclusion>,
     pub bounds: Bounds,
 }
@@ -109,6 +112,7 @@ impl Default for ProfileOptions {
             inbound_threshold: None,
             outbound_threshold: None,
             engine: None,
+            response_types: None,
             exclusions: Vec::new(),
             bounds: Bounds::default(),
         }

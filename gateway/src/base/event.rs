@@ -81,15 +81,17 @@ pub struct WafFacts {
     pub score: u32,
     pub threshold: u32,
     pub inspected: Inspected,
+    /// How much of the answer they saw; `None`: the profile does not look at answers, or there was none.
+    pub response: Option<Inspected>,
     pub matches: Vec<RuleMatch>,
 }
 
-/// How much of the request the rules saw.
+/// How much of a message the rules saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inspected {
-    /// Head and body, or the head of a request without body.
+    /// Head and body, or the head of a message without body.
     Whole,
-    /// The head only: the profile does not inspect bodies, or the stream cannot be held (upgrade, gRPC).
+    /// The head only: the profile does not inspect such bodies, or they cannot be read (upgrade, gRPC, coding).
     Head,
     /// A bound or the processor budget ended it; the policy let the request pass.
     Partial,

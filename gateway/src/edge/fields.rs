@@ -1,10 +1,14 @@
 //! Header fields on their way: what a service gets of a request, what a client gets of an answer.
 
-use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, SERVER, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, EXPECT, HeaderName, HeaderValue, IF_RANGE, RANGE, SERVER,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::uri::PathAndQuery;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
 
+use crate::pipeline::answer;
 use crate::pipeline::exchange::Exchange;
 use crate::telemetry::trace::{self, Trace};
 
@@ -53,6 +57,13 @@ pub(super) fn to_upstream(
         .collect();
     for name in &strip {
         request.remove_header(name);
+    }
+    if answer::is_watched(exchange) {
+        request.insert_header(ACCEPT_ENCODING, "identity")?;
+        // A range is a piece of an answer: a leak that is fetched in pieces matches no rule (CVE-2022-39958). A service
+        // may always send the whole (RFC 9110 §14.2).
+        request.remove_header(&RANGE);
+        request.remove_header(&IF_RANGE);
     }
     // We answered `100 Continue` ourselves when we read the body.
     if request.headers.contains_key(EXPECT) {

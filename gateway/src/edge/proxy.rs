@@ -21,7 +21,8 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use super::body::Held;
 use super::peer::Attempt;
 use super::reply::Reply;
-use super::{fields, matches, peer};
+use super::watched::Back;
+use super::{answer, fields, matches, peer};
 use crate::base::code::Code;
 use crate::base::decision::Finding;
 use crate::base::event::Outcome;
@@ -55,6 +56,10 @@ pub(super) struct Context {
     pub(super) exchange: Option<Box<Exchange>>,
     trace: Option<Trace>,
     pub(super) held: Held,
+    /// Set while rules look at the answer's body: where the client's session comes back to.
+    pub(super) watched: Option<Back>,
+    /// Bytes of an answer that its session did not count.
+    pub(super) uncounted_bytes: u64,
     /// Boxed: the framework moves this state around by value.
     pub(super) attempt: Option<Box<Attempt>>,
 }
@@ -250,11 +255,12 @@ impl ProxyHttp for Proxy {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         context: &mut Context,
     ) -> Result<()> {
         peer::answered(context, response.status);
+        answer::begin(&self.telemetry, session, response, context)?;
         fields::to_client(response, context.exchange()?)
     }
 
@@ -289,6 +295,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
         reused: bool,
     ) -> Box<Error> {
+        answer::restore(&self.telemetry, session, context);
         peer::broke(session, context, error, reused)
     }
 
@@ -298,6 +305,7 @@ impl ProxyHttp for Proxy {
         error: &Error,
         context: &mut Context,
     ) -> FailToProxy {
+        answer::restore(&self.telemetry, session, context);
         if is_unanswered(session)
             && let Some(exchange) = context.exchange.as_deref_mut()
         {
@@ -322,12 +330,13 @@ impl ProxyHttp for Proxy {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
+        answer::restore(&self.telemetry, session, context);
         let Some(mut exchange) = context.exchange.take() else { return };
         matches::log(&self.telemetry, &mut exchange);
         let end = End {
             status: answered(session),
             bytes_in: session.body_bytes_read() as u64,
-            bytes_out: session.body_bytes_sent() as u64,
+            bytes_out: session.body_bytes_sent() as u64 + context.uncounted_bytes,
             failed: error.map(outcome),
         };
         self.telemetry.record(exchange.finish(Some(head(session)), end));

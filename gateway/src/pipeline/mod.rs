@@ -5,8 +5,10 @@
 //! head:  normalise > screen > route > ratelimit (early) > identity > policy > ratelimit (late) > waf (head)
 //! body:  waf (body)
 //! permit: all of the above
+//! answer: waf (head, body)
 //! ```
 
+pub mod answer;
 pub mod exchange;
 pub mod mode;
 pub mod permit;

@@ -210,6 +210,9 @@ fn waf(json: &mut Json<'_>, facts: &WafFacts) {
     json.number("score", facts.score);
     json.number("threshold", facts.threshold);
     json.plain("inspected", inspected(facts.inspected));
+    if let Some(response) = facts.response {
+        json.plain("response", inspected(response));
+    }
     json.number("matches_total", facts.matches.len() as u64);
     json.list("matches", facts.matches.iter().take(LISTED), rule_match);
 }

@@ -17,6 +17,7 @@ use super::json::cut;
 use super::metrics::{DropKind, Metrics};
 use super::output::{Output, Target};
 use super::redact;
+use crate::base::event::RequestId;
 
 /// Host and path that a line shows, bytes.
 const TEXT_BYTES: usize = 512;
@@ -31,14 +32,14 @@ pub struct WafLog {
 }
 
 /// The request that lines are about. Texts are the client's.
-#[derive(Clone, Copy, Debug)]
-pub struct About<'a> {
+#[derive(Clone, Debug)]
+pub struct About {
     pub unix_us: u64,
     /// The client; the port is 0 when a proxy speaks for it.
     pub client: SocketAddr,
-    pub host: &'a str,
-    pub path: &'a str,
-    pub request_id: &'a str,
+    pub host: String,
+    pub path: String,
+    pub request_id: RequestId,
 }
 
 impl WafLog {
@@ -70,7 +71,7 @@ impl WafLog {
     }
 
     /// Writes what matched, in one piece.
-    pub fn write(&self, about: &About<'_>, matches: &[Match]) {
+    pub fn write(&self, about: &About, matches: &[Match]) {
         if matches.is_empty() || !self.is_on() {
             return;
         }
@@ -99,7 +100,7 @@ fn line(found: &Match) -> String {
     shown.log_line()
 }
 
-fn prefix(about: &About<'_>) -> String {
+fn prefix(about: &About) -> String {
     let mut text = format!("{} [client {}", timestamp(about.unix_us), about.client.ip());
     if about.client.port() > 0 {
         // Writing to a string does not fail.
@@ -108,16 +109,16 @@ fn prefix(about: &About<'_>) -> String {
     text + "] "
 }
 
-fn suffix(about: &About<'_>) -> String {
+fn suffix(about: &About) -> String {
     let shown = |text: &str| {
         let text: String = cut(text, TEXT_BYTES).chars().map(plain).collect();
         text
     };
     format!(
         " [hostname \"{}\"] [uri \"{}\"] [unique_id \"{}\"]",
-        shown(&redact::text(about.host)),
-        shown(&redact::path(about.path)),
-        about.request_id
+        shown(&redact::text(&about.host)),
+        shown(&redact::path(&about.path)),
+        about.request_id.as_str()
     )
 }
 

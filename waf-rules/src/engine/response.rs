@@ -2,7 +2,7 @@
 
 use super::state::State;
 use crate::body::media_type;
-use crate::plan::Settings;
+use crate::profile::Inner;
 use crate::variable::Store;
 
 /// Inspected when the rules name no types: ModSecurity's default.
@@ -26,9 +26,10 @@ impl State {
     }
 
     /// The body is of a type that the rules want to see; types compare in any case (CVE-2026-73856).
-    pub(super) fn wants_response_body(&self, settings: &Settings) -> bool {
+    pub(super) fn wants_response_body(&self, profile: &Inner) -> bool {
+        let rules = &profile.ruleset.program().settings.response_mime_types;
         let essence = media_type::essence(self.text(Store::ResponseContentType));
-        let listed = match &settings.response_mime_types {
+        let listed = match profile.options.response_types.as_ref().or(rules.as_ref()) {
             Some(types) => types.contains(&essence),
             None => MIME_TYPES.contains(&essence.as_str()),
         };

@@ -144,7 +144,10 @@ impl Control {
             processor: None,
             force_body_variable: false,
             request_body: settings.request_body.unwrap_or(true),
-            response_body: settings.response_body.unwrap_or(false),
+            response_body: match &profile.options.response_types {
+                Some(types) => !types.is_empty(),
+                None => settings.response_body.unwrap_or(false),
+            },
             allowed: None,
             exceeded: None,
             interruption: None,

@@ -19,8 +19,8 @@ use crate::base::request::Request;
 /// A request that the rules are looking at.
 #[derive(Debug)]
 pub struct Inspection {
-    plan: Arc<Plan>,
-    transaction: Transaction,
+    pub(super) plan: Arc<Plan>,
+    pub(super) transaction: Transaction,
     inspected: Inspected,
     /// The body is larger than what is inspected.
     cut: bool,
@@ -30,6 +30,10 @@ pub struct Inspection {
     closed: bool,
     /// So many matches were given to a log.
     logged: usize,
+    /// What was seen of the answer, once there is one.
+    pub(super) answer: Option<Inspected>,
+    /// Bytes of its body that were inspected.
+    pub(super) answer_bytes: usize,
 }
 
 pub use super::show::Sent;
@@ -93,6 +97,8 @@ impl Inspection {
             ended: false,
             closed: false,
             logged: 0,
+            answer: None,
+            answer_bytes: 0,
         }
     }
 
@@ -172,6 +178,7 @@ impl Inspection {
             score: count(score.inbound),
             threshold: count(score.inbound_threshold),
             inspected,
+            response: self.answer,
             matches: self.transaction.matches().iter().map(rule_match).collect(),
         }
     }
@@ -193,37 +200,43 @@ impl Inspection {
     }
 
     fn judge(&mut self, verdict: Verdict) -> Decision<()> {
-        let interruption = match (verdict, self.transaction.detected()) {
-            (Verdict::Deny(interruption), _) => interruption,
-            (Verdict::Pass, Some(detected)) => detected.clone(),
-            (Verdict::Pass, None) => return Ok(()),
-        };
+        let Some(interruption) = self.objection(verdict) else { return Ok(()) };
         self.ended = true;
         Err(self.finding(&interruption))
     }
 
+    /// What a verdict asks for, or would have asked for.
+    pub(super) fn objection(&mut self, verdict: Verdict) -> Option<Interruption> {
+        match verdict {
+            Verdict::Deny(interruption) => Some(interruption),
+            Verdict::Pass => self.transaction.take_detected(),
+        }
+    }
+
     fn finding(&self, interruption: &Interruption) -> Box<Finding> {
-        let score = self.transaction.score();
         let code = match interruption.action {
             Action::Bound(Exceeded::RequestBody) => Code::WafBodyTooLarge,
             Action::Bound(_) => Code::WafBudget,
             _ => Code::WafBlocked,
         };
+        let score = self.transaction.score();
+        Finding::new(code, self.evidence(interruption, score.inbound, score.inbound_threshold))
+    }
+
+    pub(super) fn evidence(&self, why: &Interruption, score: i64, threshold: i64) -> String {
         let mut rules: Vec<String> =
             self.transaction.matches().iter().map(|found| found.rule_id.to_string()).collect();
         rules.dedup();
         let mut evidence = format!(
-            "score {} of {}, decided by rule {}, matched {}",
-            score.inbound,
-            score.inbound_threshold,
-            interruption.rule_id,
+            "score {score} of {threshold}, decided by rule {}, matched {}",
+            why.rule_id,
             rules.join(" ")
         );
-        if let Action::Bound(bound) = &interruption.action {
+        if let Action::Bound(bound) = &why.action {
             evidence = format!("bound `{}` exceeded; {evidence}", bound.as_str());
         }
         evidence.truncate(bounds::EVIDENCE_BYTES);
-        Finding::new(code, evidence)
+        evidence
     }
 }
 

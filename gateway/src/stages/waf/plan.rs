@@ -10,7 +10,7 @@ use waf_rules::{
     Bounds, EngineMode, Exclusion, Profile, ProfileError, ProfileOptions, RuleSelector, Ruleset,
 };
 
-use super::section::{ExceptSection, OverBound, WafChange, WafSection, WafUse};
+use super::section::{ExceptSection, OverBound, ResponseSection, WafChange, WafSection, WafUse};
 use crate::base::bounds;
 use crate::base::compile::{Compile, number};
 use crate::base::decision::Mode;
@@ -34,6 +34,19 @@ pub struct Plan {
     /// A larger body is refused.
     pub reject: bool,
     pub timeout: Duration,
+    /// `None`: answers are not looked at.
+    pub response: Option<ResponsePlan>,
+}
+
+/// What the rules do with answers on a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResponsePlan {
+    /// Bytes of a body that are inspected.
+    pub inspect: usize,
+    /// A larger body is refused.
+    pub reject: bool,
+    /// Longest time that a beginning is held while more is awaited.
+    pub hold: Duration,
 }
 
 /// A calendar day of UTC, counted from 1970-01-01.
@@ -153,6 +166,7 @@ impl Profiles {
         let blocking = change.paranoia.unwrap_or(section.paranoia);
         let (exclusions, places) = self.exclusions(&change.except, cx);
         let inspect = section.body.inspect.0.min(bounds::INSPECT_BYTES);
+        let response = section.response.as_ref().map(response_plan);
         let options = ProfileOptions {
             blocking_paranoia: blocking,
             detection_paranoia: section.detection_paranoia.unwrap_or(blocking).max(blocking),
@@ -161,9 +175,12 @@ impl Profiles {
                 Mode::Enforce => EngineMode::On,
                 _ => EngineMode::DetectionOnly,
             }),
+            outbound_threshold: section.response.as_ref().and_then(|response| response.threshold),
+            response_types: Some(response_types(section)),
             exclusions,
             bounds: Bounds {
                 body_bytes: inspect.max(1),
+                response_body_bytes: response.map_or(1, |response| response.inspect.max(1)),
                 over: match section.body.over {
                     OverBound::Reject => waf_rules::Over::Reject,
                     OverBound::Partial => waf_rules::Over::Partial,
@@ -180,6 +197,7 @@ impl Profiles {
                 inspect,
                 reject: section.body.over == OverBound::Reject,
                 timeout: section.body.timeout.0,
+                response,
             }),
             Err(errors) => {
                 errors.iter().for_each(|error| report(error, &places, cx));
@@ -265,11 +283,60 @@ fn check(section: &WafSection, cx: &mut Compile) {
             _ = cx.error(number::VALUE, "threshold 0 would refuse every request")
         });
     }
+    if let Some(response) = &section.response {
+        cx.within("response", |cx| check_response(response, cx));
+    }
     if section.body.inspect.0 > bounds::INSPECT_BYTES {
         let text =
             format!("inspect {}, bound {} bytes", section.body.inspect, bounds::INSPECT_BYTES);
         cx.within("body", |cx| cx.within("inspect", |cx| _ = cx.error(number::VALUE, text)));
     }
+}
+
+fn check_response(section: &ResponseSection, cx: &mut Compile) {
+    if section.inspect.0 > bounds::INSPECT_BYTES {
+        let text = format!("inspect {}, bound {} bytes", section.inspect, bounds::INSPECT_BYTES);
+        cx.within("inspect", |cx| _ = cx.error(number::VALUE, text));
+    }
+    if section.threshold == Some(0) {
+        cx.within("threshold", |cx| {
+            _ = cx.error(number::VALUE, "threshold 0 would refuse every answer")
+        });
+    }
+    for (index, kind) in section.types.iter().enumerate() {
+        let Some(why) = no_type(kind) else { continue };
+        let text = format!("`{kind}` {why}");
+        cx.within("types", |cx| cx.within(index, |cx| _ = cx.error(number::VALUE, text)));
+    }
+}
+
+/// Why answers of such a type cannot be inspected.
+fn no_type(kind: &str) -> Option<&'static str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte);
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(is_plain);
+    match kind.split_once('/') {
+        Some((main, sub)) if is_name(main) && is_name(sub) => {
+            let stream = kind.eq_ignore_ascii_case("text/event-stream")
+                || kind.to_ascii_lowercase().starts_with("application/grpc");
+            stream.then_some("is a stream: it has no whole that could be inspected")
+        }
+        _ => Some("is not a media type such as `text/html`"),
+    }
+}
+
+fn response_plan(section: &ResponseSection) -> ResponsePlan {
+    ResponsePlan {
+        inspect: section.inspect.0.min(bounds::INSPECT_BYTES),
+        reject: section.over == OverBound::Reject,
+        hold: section.hold.0,
+    }
+}
+
+/// Types whose bodies the rules get; what the rule files say of it does not count, because holding an answer is ours.
+fn response_types(section: &WafSection) -> Vec<String> {
+    let inspected = section.response.as_ref().filter(|response| response.inspect.0 > 0);
+    let types = inspected.map(|response| response.types.as_slice()).unwrap_or_default();
+    types.iter().map(|kind| kind.to_ascii_lowercase()).collect()
 }
 
 fn load(rules: &[String], cx: &mut Compile) -> Option<Ruleset> {

@@ -30,6 +30,9 @@ pub struct WafSection {
     /// How much of a body the rules see.
     #[serde(default)]
     pub body: BodySection,
+    /// What the rules see of answers. Absent: nothing.
+    #[serde(default)]
+    pub response: Option<ResponseSection>,
 }
 
 /// How much of a body the rules see, always before the upstream sees a byte.
@@ -54,11 +57,50 @@ impl Default for BodySection {
     }
 }
 
+/// What the rules see of answers: status and fields of all, bodies of some media types. The service is asked for whole
+/// answers without compression.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResponseSection {
+    /// Bytes of a body that are inspected, and with `mode: enforce` held until the rules have decided; `0B`: none.
+    pub inspect: Size,
+    /// Media types whose bodies are inspected. All others pass as they come.
+    pub types: Vec<String>,
+    /// What happens with a body that is larger.
+    pub over: OverBound,
+    /// Score at which an answer is refused. Absent: as the rules say (4 for CRS).
+    #[schemars(range(min = 1))]
+    pub threshold: Option<u32>,
+    /// Longest time that the beginning of a body is held while more of it is awaited; then it passes, and what the rules
+    /// find later only cuts the answer off.
+    pub hold: Span,
+}
+
+impl Default for ResponseSection {
+    fn default() -> ResponseSection {
+        let types = [
+            "text/html",
+            "text/plain",
+            "text/xml",
+            "application/xml",
+            "application/json",
+            "application/problem+json",
+        ];
+        ResponseSection {
+            inspect: Size(128 * 1024),
+            types: types.map(str::to_owned).to_vec(),
+            over: OverBound::Partial,
+            threshold: None,
+            hold: Span(crate::base::bounds::RESPONSE_HOLD),
+        }
+    }
+}
+
 /// What happens with a body that is larger than what is inspected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OverBound {
-    /// 413.
+    /// It is refused: a request with 413, an answer with 502.
     #[default]
     Reject,
     /// The first `inspect` bytes are inspected, the rest passes; the event says `partial`.

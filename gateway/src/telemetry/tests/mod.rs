@@ -84,6 +84,7 @@ pub(crate) fn full() -> Box<Event> {
     event.identity = Some(IdentityFacts { issuer: "corp".into(), subject_hash: 0xabc, mfa: true });
     event.token_cached = Some(true);
     event.waf = Some(WafFacts {
+        response: None,
         profile: "standard".into(),
         mode: Mode::Enforce,
         score: 10,
