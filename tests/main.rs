@@ -9,6 +9,7 @@
 #![allow(unreachable_pub)]
 
 mod address;
+mod answers;
 mod cli;
 mod codes;
 mod crs;

@@ -63,6 +63,21 @@ impl Early {
         }
     }
 
+    /// Listens to the client as its session does. May be dropped and called again.
+    pub(super) async fn listen(
+        &mut self,
+        session: &mut ServerSession,
+        no_body_expected: bool,
+    ) -> Result<Option<Bytes>> {
+        match self {
+            // The session has given its stream away: it cannot tell any more when the client leaves.
+            Early::Http2(stream) if no_body_expected || session.is_body_done() => {
+                Err(stream.closed().await)
+            }
+            _ => session.read_body_or_idle(no_body_expected).await,
+        }
+    }
+
     /// Sends what waits and what comes now. True: that was the end. Not to be dropped.
     pub(super) async fn write(
         &mut self,
@@ -108,6 +123,13 @@ impl Stream {
             self.end(trailers)?;
         }
         Ok(end)
+    }
+
+    /// Resolves when the client gives the stream up.
+    async fn closed(&mut self) -> Box<Error> {
+        let reason = poll_fn(|cx| self.writer.poll_reset(cx)).await;
+        let text = reason.map_or_else(|error| error.to_string(), |reason| reason.to_string());
+        Error::explain(ErrorType::H2Error, text).into_down()
     }
 
     /// What was handed over is off the queue before the next wait.

@@ -112,7 +112,7 @@ impl Watched {
                 State::Open => break,
                 State::Early(early) => {
                     early.flush(&mut self.inner).await?;
-                    break;
+                    return early.listen(&mut self.inner, no_body_expected).await;
                 }
                 State::Holding { tasks, deadline } => {
                     tokio::select! {
