@@ -249,6 +249,30 @@ fn the_event_says_how_much_of_an_answer_was_seen() {
     assert!(events[cases.len()]["yett"]["waf"]["response"].is_null());
 }
 
+/// One finding is not enough where the profile says so, and enough where it says less.
+#[test]
+fn the_threshold_of_answers() {
+    let rules = r#"
+SecAction "id:1,phase:1,pass,nolog,setvar:tx.outbound_anomaly_score_threshold=4"
+SecRule RESPONSE_BODY "@contains LEAK" "id:2,phase:4,pass,log,msg:'leak',setvar:tx.blocking_outbound_anomaly_score=+3"
+SecRule TX:BLOCKING_OUTBOUND_ANOMALY_SCORE "@ge %{tx.outbound_anomaly_score_threshold}" "id:3,phase:4,deny,status:403,msg:'sum'"
+"#;
+    let origin = Origin::start(answer);
+    for (threshold, status) in [("", 200), (", threshold: 3", 403), (", threshold: 9", 200)] {
+        let gateway = Setup::new(&format!(
+            r#"
+waf: {{ scored: {{ rules: ["@DIR@/scored.conf"], response: {{ inspect: 1KiB{threshold} }} }} }}
+services: {{ web: {{ endpoints: ["{}"] }} }}
+routes: [{{ id: web, match: {{ path: "/*" }}, to: web, public: "a test", waf: scored }}]
+"#,
+            origin.address()
+        ))
+        .file("scored.conf", rules)
+        .start();
+        assert_eq!(Request::get("/leak").send(gateway.address()).status, status, "{threshold}");
+    }
+}
+
 /// The connection goes on after an answer that was held, and HEAD gets no body of it.
 #[test]
 fn connections_go_on() {

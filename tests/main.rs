@@ -21,6 +21,7 @@ mod ops;
 mod policy;
 mod ratelimit;
 mod routing;
+mod sent;
 mod settings;
 mod smoke;
 mod streams;

@@ -29,24 +29,15 @@ pub(super) fn begin(
 ) -> Result<()> {
     let exchange = context.exchange()?;
     // What follows a switch of protocols is no answer; what comes before the answer is none either.
-    if response.status.is_informational() || !answer::is_watched(exchange) {
+    if exchange.inspection.is_none() || response.status.is_informational() {
         return Ok(());
     }
     let method = &session.req_header().method;
     let bodiless = is_bodiless(method, response.status, &response.headers);
-    let look = || answer::head(exchange, response.status, &response.headers, bodiless);
-    let appetite = match catch_unwind(AssertUnwindSafe(look)) {
-        Ok(Ok(appetite)) => appetite,
-        Ok(Err(_refused)) => return Err(refused()),
-        Err(_panic) => {
-            telemetry.metrics().panic_caught();
-            context.exchange()?.ledger.refuse(answer::panicked());
-            return Err(refused());
-        }
-    };
-    if let Some(appetite) = appetite {
-        watch(telemetry, session, context, &appetite)?;
-    } else if bodiless {
+    if answer::is_watched(exchange) {
+        look(telemetry, session, response, context, bodiless)?;
+    }
+    if bodiless {
         matches::log(telemetry, context.exchange()?);
     }
     Ok(())
@@ -66,6 +57,30 @@ pub(super) fn restore(telemetry: &Telemetry, session: &mut Session, context: &mu
             telemetry.metrics().panic_caught();
         }
         answer::settle(exchange, inspection, decision);
+    }
+}
+
+fn look(
+    telemetry: &Arc<Telemetry>,
+    session: &mut Session,
+    response: &ResponseHeader,
+    context: &mut Context,
+    bodiless: bool,
+) -> Result<()> {
+    let exchange = context.exchange()?;
+    let look = || answer::head(exchange, response.status, &response.headers, bodiless);
+    let appetite = match catch_unwind(AssertUnwindSafe(look)) {
+        Ok(Ok(appetite)) => appetite,
+        Ok(Err(_refused)) => return Err(refused()),
+        Err(_panic) => {
+            telemetry.metrics().panic_caught();
+            context.exchange()?.ledger.refuse(answer::panicked());
+            return Err(refused());
+        }
+    };
+    match appetite {
+        Some(appetite) => watch(telemetry, session, context, &appetite),
+        None => Ok(()),
     }
 }
 

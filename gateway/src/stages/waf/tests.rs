@@ -150,6 +150,22 @@ fn mistakes_are_reported_with_their_number() {
         (with(serde_json::json!({ "detection_paranoia": 0 })), "std".into(), number::RANGE),
         (with(serde_json::json!({ "threshold": 0 })), "std".into(), number::VALUE),
         (with(serde_json::json!({ "body": { "inspect": "1GiB" } })), "std".into(), number::VALUE),
+        (
+            with(serde_json::json!({ "response": { "inspect": "1GiB" } })),
+            "std".into(),
+            number::VALUE,
+        ),
+        (with(serde_json::json!({ "response": { "threshold": 0 } })), "std".into(), number::VALUE),
+        (
+            with(serde_json::json!({ "response": { "types": ["html"] } })),
+            "std".into(),
+            number::VALUE,
+        ),
+        (
+            with(serde_json::json!({ "response": { "types": ["Text/Event-Stream"] } })),
+            "std".into(),
+            number::VALUE,
+        ),
         (serde_json::json!({ "rules": [] }), "std".into(), number::RULES),
         (serde_json::json!({ "rules": ["nowhere/x.conf"] }), "std".into(), number::RULES),
         (std.clone(), except(serde_json::json!({ "rules": [1], "why": "x" })), number::RULES),
