@@ -187,7 +187,6 @@ impl Profiles {
                 },
                 ..Bounds::default()
             },
-            ..ProfileOptions::default()
         };
         match Profile::new(&base.ruleset, options) {
             Ok(profile) => Some(Plan {

@@ -65,7 +65,7 @@ fn parsed_line(transaction: &mut Transaction, request: &Request<'_>, sent: &Sent
 /// Fields as HPACK decoded them. HTTP/2 names the host in a pseudo field; rules look for Host.
 fn parsed_fields(transaction: &mut Transaction, request: &Request<'_>, sent: &Sent<'_>) {
     if !request.headers.contains_key(header::HOST) {
-        let host = sent.authority.unwrap_or(request.host());
+        let host = sent.authority.unwrap_or_else(|| request.host());
         if !host.is_empty() {
             transaction.header(b"Host", host.as_bytes());
         }
