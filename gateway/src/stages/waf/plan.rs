@@ -18,7 +18,9 @@ use crate::base::decision::Mode;
 /// The name that inspects nothing.
 const OFF: &str = "off";
 /// The name of the built-in rule set.
-const BUILTIN: &str = "builtin";
+pub const BUILTIN: &str = "builtin";
+/// Stands where a day is still to be written; it is none, so that nobody forgets.
+pub const EXPIRES_PLACEHOLDER: &str = "YYYY-MM-DD";
 /// An exception that ends within this many days is warned of.
 const WARN_DAYS: i64 = 14;
 
@@ -200,14 +202,7 @@ impl Profiles {
             let in_force =
                 cx.within("except", |cx| cx.within(index, |cx| self.check_except(section, cx)));
             if in_force {
-                let ids = section.rules.iter().copied().map(RuleSelector::Id);
-                let tags = section.tags.iter().cloned().map(RuleSelector::Tag);
-                let target =
-                    section.field.as_deref().map(|field| match field.strip_prefix("arg.") {
-                        Some(argument) => format!("ARGS:{argument}"),
-                        None => field.to_owned(),
-                    });
-                exclusions.push(Exclusion { rules: ids.chain(tags).collect(), target });
+                exclusions.push(exclusion(section));
                 places.push(index);
             }
         }
@@ -248,6 +243,17 @@ impl Profiles {
             Some(_) => true,
         })
     }
+}
+
+/// What an exception takes out, whether or not it holds today.
+pub fn exclusion(section: &ExceptSection) -> Exclusion {
+    let ids = section.rules.iter().copied().map(RuleSelector::Id);
+    let tags = section.tags.iter().cloned().map(RuleSelector::Tag);
+    let target = section.field.as_deref().map(|field| match field.strip_prefix("arg.") {
+        Some(name) => format!("ARGS:{name}|ARGS_GET:{name}|ARGS_POST:{name}"),
+        None => field.to_owned(),
+    });
+    Exclusion { rules: ids.chain(tags).collect(), target }
 }
 
 fn check(section: &WafSection, cx: &mut Compile) {
