@@ -25,3 +25,4 @@ mod streams;
 mod tls;
 mod upstream;
 mod waf;
+mod waf_cli;

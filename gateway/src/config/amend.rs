@@ -148,7 +148,7 @@ impl Editor<'_> {
     /// A further entry of a map: `flow` between braces, `block` on lines of its own.
     fn entry(&self, map: &Node, flow: &str, block: &Lines) -> Option<Edit> {
         if self.begins(map, '{') {
-            return self.before_closing(map, map.entries().is_empty(), flow);
+            return self.before_closing(map, flow);
         }
         let first = map.entries().first()?;
         let start = first.key_place.start as usize;
@@ -158,7 +158,7 @@ impl Editor<'_> {
 
     fn items(&self, list: &Node, items: &[String]) -> Option<Edit> {
         if self.begins(list, '[') {
-            return self.before_closing(list, list.items().is_empty(), &items.join(", "));
+            return self.before_closing(list, &items.join(", "));
         }
         let start = list.items().first()?.place.start as usize;
         let lead = self.text.get(self.line_start(start)..start)?;
@@ -173,17 +173,25 @@ impl Editor<'_> {
         self.text.get(node.place.start as usize..).is_some_and(|rest| rest.starts_with(bracket))
     }
 
-    fn before_closing(&self, node: &Node, empty: bool, text: &str) -> Option<Edit> {
-        let at = range(node.place);
-        let inner = self.text.get(at.start..at.end.checked_sub(1)?)?.trim_end();
-        let end = at.start + inner.len();
-        let text = match (empty, inner.ends_with(',')) {
-            (true, _) if inner.ends_with('{') => format!(" {text} "),
+    /// Before the bracket that closes a list or map, found behind its last part: the parser's own end may lie before
+    /// a last comma or behind white space.
+    fn before_closing(&self, node: &Node, text: &str) -> Option<Edit> {
+        let last = node.entries().last().map(|entry| &entry.node).or_else(|| node.items().last());
+        let from = last.map_or(node.place.start + 1, |last| last.place.end) as usize;
+        let rest = self.text.get(from..)?;
+        let between = &rest[..rest.find(['}', ']'])?];
+        let kept = between.trim_end().len();
+        if !between[..kept].chars().all(|char| char == ',' || char.is_whitespace()) {
+            return None;
+        }
+        let text = match (last.is_none(), between.contains(',')) {
+            (true, _) if self.begins(node, '{') => format!(" {text} "),
             (true, _) => text.to_owned(),
             (false, true) => format!(" {text}"),
             (false, false) => format!(", {text}"),
         };
-        Some(Edit { at: end..end, text })
+        let at = self.text[..from + kept].trim_end().len();
+        Some(Edit { at: at..at, text })
     }
 
     /// On new lines behind the last one of a node.

@@ -13,6 +13,7 @@ use waf_rules::{Explanation, Match, Outcome, Profile, Transaction};
 
 use super::paint::{Ink, Paint, Table, bytes, cut, safe};
 use super::subject::{Config, Subject, SubjectArgs};
+use crate::base::code::Code;
 use crate::base::compile::Step;
 use crate::base::decision::Mode;
 use crate::cli::request::RequestArgs;
@@ -75,14 +76,13 @@ impl Chosen {
         let config = Config::read(path)?;
         let routes = &config.snapshot.routes;
         let index = match &args.route {
-            Some(id) => routes.iter().position(|route| *route.id == **id),
-            None => matching(&config, request),
+            Some(id) => {
+                let found = routes.iter().position(|route| *route.id == **id);
+                found.ok_or_else(|| format!("no route `{id}`"))?
+            }
+            None => matching(&config, request)?,
         };
-        let wanted = args.route.as_deref().map_or_else(
-            || "the request matches no route; --route or --profile chooses one".to_owned(),
-            |id| format!("no route `{id}`"),
-        );
-        let route = &routes[index.ok_or(wanted)?];
+        let route = &routes[index];
         let plan = route.waf.as_ref();
         let plan = plan.ok_or_else(|| format!("route `{}` is not inspected", route.id))?;
         let place: [Step; 3] = ["routes".into(), (route.slot as usize).into(), "waf".into()];
@@ -110,7 +110,7 @@ impl Chosen {
 }
 
 /// The route that the gateway would choose. What follows the choice of a route does not matter here.
-fn matching(config: &Config, request: &Request) -> Option<usize> {
+fn matching(config: &Config, request: &Request) -> Result<usize, String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let headers =
         request.headers.iter().map(|(name, value)| (text(name).to_lowercase(), text(value)));
@@ -128,8 +128,12 @@ fn matching(config: &Config, request: &Request) -> Option<usize> {
         client: None,
         token: None,
     };
-    let trial = run(&config.snapshot, &request).ok()?;
-    Some(trial.exchange.matched.as_ref()?.index as usize)
+    let trial = run(&config.snapshot, &request)?;
+    let exchange = &trial.exchange;
+    exchange.matched.as_ref().map(|matched| matched.index as usize).ok_or_else(|| {
+        let refused = exchange.ledger.decisive().unwrap_or(Code::RouteNotFound).as_str();
+        format!("no route takes the request ({refused}); --route or --profile chooses the rules")
+    })
 }
 
 fn read(path: &std::path::Path) -> Result<Request, String> {
@@ -283,9 +287,10 @@ impl Page<'_> {
         let mut table = Table::new(&head, &[1, 2]);
         for at in &self.explanation.levels {
             let mark = if at.level == own { "*" } else { "" };
-            let decision = at.decision.as_ref().map_or((Ink::Green, "passes".to_owned()), |why| {
-                (Ink::Red, format!("{} by rule {}", why.status, why.rule_id))
-            });
+            let decision = at.decision.as_ref().map_or_else(
+                || (Ink::Green, "passes".to_owned()),
+                |why| (Ink::Red, format!("{} by rule {}", why.status, why.rule_id)),
+            );
             let range = match at.score.inbound {
                 score if score > 0 => format!("1 to {score}"),
                 _ => "none".into(),
@@ -304,7 +309,10 @@ impl Page<'_> {
     fn verdict(&self, paint: Paint) -> String {
         let transaction = &self.explanation.transaction;
         let score = transaction.score();
-        let sum = format!("score {} of {}", score.inbound, score.inbound_threshold);
+        let sum = match score.inbound_threshold {
+            0 => "the rules have no threshold".to_owned(),
+            threshold => format!("score {} of {threshold}", score.inbound),
+        };
         match (transaction.detected(), self.chosen.mode) {
             (None, _) => paint.ink(Ink::Green, &format!("passes: {sum}")),
             (Some(why), Mode::Enforce) => paint.ink(
