@@ -31,7 +31,7 @@ fn allowed(slot: u32) -> Box<Event> {
         route: Some(RouteRef { id: "orders".into(), service: Some("orders-v1".into()), slot }),
         request: RequestFacts {
             client: Client::direct(([192, 0, 2, 7], 40000).into()),
-            method: Method::GET,
+            method: Some(Method::GET),
             secure: true,
             host: "api.example.com".into(),
             path: "/v1/orders/7/items".into(),
@@ -103,7 +103,7 @@ fn routes(count: usize) -> Vec<Arc<str>> {
 
 fn worker(c: &mut Criterion) {
     let off = AccessLog { target: Target::Off, allowed_percent: 100 };
-    let telemetry = Telemetry::start(off).expect("it starts");
+    let telemetry = Telemetry::start(off, Target::Off).expect("it starts");
     telemetry.metrics().begin_generation(1, &["orders".into()]);
     let event = allowed(0);
     c.bench_function("count", |b| b.iter(|| telemetry.metrics().count(black_box(&event))));
@@ -130,8 +130,9 @@ fn writer(c: &mut Criterion) {
 fn scale(c: &mut Criterion) {
     let names = routes(10_000);
     let before = resident_kib();
-    let telemetry = Telemetry::start(AccessLog { target: Target::Off, allowed_percent: 100 })
-        .expect("it starts");
+    let telemetry =
+        Telemetry::start(AccessLog { target: Target::Off, allowed_percent: 100 }, Target::Off)
+            .expect("it starts");
     telemetry.metrics().begin_generation(1, &names);
     println!("10,000 routes, none used: {} KiB", resident_kib() - before);
     let mut event = allowed(0);

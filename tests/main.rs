@@ -11,6 +11,7 @@
 mod address;
 mod cli;
 mod codes;
+mod crs;
 mod events;
 mod harness;
 mod hostile;

@@ -50,11 +50,13 @@ pub struct RouteRef {
     pub slot: u32,
 }
 
-/// What was asked. Texts are the client's: every encoder escapes and bounds them.
+/// What was asked. Texts are the client's: every encoder escapes and bounds them. They are those of the canonical reading;
+/// of a request that has none, they are what was sent.
 #[derive(Debug)]
 pub struct RequestFacts {
     pub client: Client,
-    pub method: Method,
+    /// `None`: what stood in its place is no method.
+    pub method: Option<Method>,
     pub secure: bool,
     pub host: String,
     pub path: String,

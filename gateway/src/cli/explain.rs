@@ -14,6 +14,7 @@ use super::request::RequestArgs;
 use crate::base::code::Stage;
 use crate::base::compile::Step;
 use crate::base::decision::{Finding, Mode};
+use crate::base::raw::RawHead;
 use crate::config::document::TestRequest;
 use crate::config::load;
 use crate::config::reload::Source;
@@ -134,6 +135,7 @@ impl Explanation<'_> {
             version: Version::HTTP_11,
             target: b"",
             authority: None,
+            raw: RawHead::default(),
         };
         for candidate in self.snapshot.table.explain(&self.trial.exchange.reading.request(head)) {
             let why = match &candidate.verdict {

@@ -19,7 +19,7 @@ use crate::stages::route::{RouteEntry, RouteTable};
 use crate::stages::screen::ScreenPlan;
 use crate::stages::upstream::ServicePlan;
 use crate::stages::waf::plan::Profiles;
-use crate::stages::{identity, normalise};
+use crate::stages::{identity, normalise, waf};
 use crate::state::State;
 
 /// The version of the format that this binary reads.
@@ -75,6 +75,7 @@ pub fn compile(
     };
     let routes = cx.within("routes", |cx| names.routes(cx));
     names.unused(cx);
+    let watch = names.watch(cx);
     if cx.has_errors() {
         return None;
     }
@@ -88,6 +89,8 @@ pub fn compile(
         subjects: subjects?,
         screen,
         table,
+        inspects: routes.iter().any(|route| route.waf.is_some()),
+        watch,
         routes: routes.into(),
         services: services.into_iter().filter_map(|(name, plan)| Some((name, plan?))).collect(),
         issuers,
@@ -281,6 +284,13 @@ impl Names<'_> {
             service,
             respond,
         })
+    }
+
+    /// What looks at requests that belong to no route because nobody can read them.
+    fn watch(&self, cx: &mut Compile) -> Option<Arc<waf::plan::Plan>> {
+        let default = self.document.defaults.waf.as_deref();
+        let logged = self.document.telemetry.waf_log.as_ref().is_some_and(|log| log.to != "off");
+        default.filter(|_| logged).and_then(|name| self.profiles.for_route(None, Some(name), cx))
     }
 
     fn destination(&self, section: &RouteSection, cx: &mut Compile) -> Option<Destination> {

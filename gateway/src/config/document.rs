@@ -77,6 +77,8 @@ pub struct AdminSection {
 pub struct TelemetrySection {
     /// One line per request.
     pub access_log: AccessLogSection,
+    /// One line per match of a rule, written before the answer ends. Absent: none.
+    pub waf_log: Option<WafLogSection>,
     /// Key of the hash that stands for subjects in events. Absent: drawn at start, so hashes differ between runs.
     pub subject_key: Option<SecretRef>,
 }
@@ -89,6 +91,27 @@ pub struct AccessLogSection {
     pub to: String,
     /// Share of allowed requests that are written; refused and failed ones always are.
     pub allowed: crate::base::units::Percent,
+}
+
+/// The rules' matches, for go-ftw and for tools that read ModSecurity's error log. With it, the rules of `defaults.waf`
+/// also look at requests that are refused before they belong to a route.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WafLogSection {
+    /// `stdout`, `stderr`, `off`, or a file's path, opened for appending and reopened on SIGHUP.
+    pub to: String,
+    /// Form of a line.
+    #[serde(default)]
+    pub format: WafLogFormat,
+}
+
+/// Form of the WAF log's lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WafLogFormat {
+    /// That of ModSecurity's error log: `[id "N"] [msg "..."] ...`.
+    #[default]
+    ModSecurity,
 }
 
 impl Default for AccessLogSection {

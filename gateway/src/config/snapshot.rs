@@ -35,6 +35,10 @@ pub struct Snapshot {
     pub table: RouteTable,
     pub routes: Box<[RoutePlan]>,
     pub services: BTreeMap<String, Arc<ServicePlan>>,
+    /// Rules look at some requests: then heads are kept as they were sent.
+    pub inspects: bool,
+    /// The default profile, where matches are logged: its rules also look at requests that are refused at the door.
+    pub watch: Option<Arc<waf::plan::Plan>>,
 }
 
 /// The operators' own listener.

@@ -15,11 +15,13 @@ use tokio::time::{Instant, Sleep, timeout_at};
 
 use super::gateway::Gateway;
 use super::listener::Stop;
+use super::matches;
 use super::reply::Reply;
 use super::stream::Gathered;
 use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding};
+use crate::base::raw::RawHead;
 use crate::pipeline;
 use crate::pipeline::exchange::{Arrival, Connection, End};
 use crate::stages::normalise::chunks::{Broken, Chunks};
@@ -63,13 +65,13 @@ pub(super) async fn serve(
         let length = match read_head(&mut stream, &mut bytes, &connection, quiet).await {
             Ok(Some(length)) => length,
             Ok(None) => return,
-            Err(finding) => return refuse(stream, finding, &connection, gateway).await,
+            Err(finding) => return refuse(stream, finding, &bytes, &connection, gateway).await,
         };
         let now = Now::read();
         let Admitted { arrival, request, rest, left } =
             match admit(&mut bytes, length, &connection, now) {
                 Ok(admitted) => admitted,
-                Err(finding) => return refuse(stream, finding, &connection, gateway).await,
+                Err(finding) => return refuse(stream, finding, &bytes, &connection, gateway).await,
             };
         bytes = rest;
         match left {
@@ -263,10 +265,11 @@ fn rewritten_line(head: &head::Head<'_>, target: &str) -> BytesMut {
     line
 }
 
-/// Answers a request that never became one, and closes so that the client can read it.
+/// Answers a request that never became one, and closes so that the client can read it. `bytes` is what was read of it.
 async fn refuse(
     mut stream: Stream,
     finding: Box<Finding>,
+    bytes: &[u8],
     connection: &Arc<Connection>,
     gateway: &Gateway,
 ) {
@@ -277,13 +280,16 @@ async fn refuse(
         raw_target: None,
     };
     let trace = Trace::of(&http::HeaderMap::new(), false);
-    let exchange = pipeline::refused(gateway.live.load(), arrival, trace.context, finding);
+    let raw = RawHead::new(&bytes[..bytes.len().min(connection.listener.bounds.head.0)]);
+    let mut exchange = pipeline::refused(gateway.live.load(), arrival, trace.context, finding, raw);
+    matches::log(&gateway.telemetry, &mut exchange);
     let Some(finding) = exchange.ledger.decisive_finding() else { return };
     let reply = Reply::problem(finding, trace.context.request_id().as_str());
-    let end = End { status: finding.code.status().as_u16(), ..End::default() };
-    gateway.telemetry.record(exchange.finish(None, end));
+    let answer = if raw.is_simple() { Vec::new() } else { reply.into_bytes() };
+    let status = if answer.is_empty() { 0 } else { finding.code.status().as_u16() };
+    gateway.telemetry.record(exchange.finish(None, End { status, ..End::default() }));
     let answer = async {
-        stream.write_all(&reply.into_bytes()).await?;
+        stream.write_all(&answer).await?;
         stream.flush().await?;
         stream.shutdown().await?;
         let mut read = 0;

@@ -16,6 +16,7 @@ mod h1;
 mod h2;
 pub mod handover;
 pub mod listener;
+mod matches;
 mod peer;
 mod proxy;
 mod proxy_protocol;

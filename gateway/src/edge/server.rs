@@ -347,8 +347,8 @@ impl Host for Server {
         adopt_state(next, &self.runtime);
         let routes: Vec<Arc<str>> = next.routes.iter().map(|route| route.id.clone()).collect();
         self.gateway.telemetry.metrics().begin_generation(next.generation, &routes);
-        if let Err(error) = self.gateway.telemetry.configure(access_log(next)) {
-            log::error!(target: "yett::edge", "access log: {error}; the old one goes on");
+        if let Err(error) = self.gateway.telemetry.configure(access_log(next), waf_log(next)) {
+            log::error!(target: "yett::edge", "{error}; the old one goes on");
         }
         let prepared = std::mem::take(&mut *self.prepared.lock());
         self.stop_gone(next, &prepared.listeners);
@@ -377,6 +377,12 @@ pub fn adopt_state(next: &Snapshot, runtime: &Handle) {
 pub fn access_log(snapshot: &Snapshot) -> AccessLog {
     let section = &snapshot.document.telemetry.access_log;
     AccessLog { target: Target::parse(&section.to), allowed_percent: section.allowed.0 }
+}
+
+/// Where a configuration wants the log of the rules' matches.
+pub fn waf_log(snapshot: &Snapshot) -> Target {
+    let section = snapshot.document.telemetry.waf_log.as_ref();
+    section.map_or(Target::Off, |section| Target::parse(&section.to))
 }
 
 /// Takes over from the process behind `path`, if there is one.

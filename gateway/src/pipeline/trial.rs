@@ -11,6 +11,7 @@ use super::exchange::{Arrival, Connection, Exchange, Head, Offline};
 use crate::base::clock::Now;
 use crate::base::compile::Compile;
 use crate::base::event::TraceContext;
+use crate::base::raw::RawHead;
 use crate::config::document::{TestExpect, TestRequest};
 use crate::config::reload::failed;
 use crate::config::snapshot::Snapshot;
@@ -66,6 +67,7 @@ pub fn run(snapshot: &Arc<Snapshot>, request: &TestRequest) -> Result<Trial, Str
                 version: Version::HTTP_11,
                 target: b"",
                 authority: None,
+                raw: RawHead::default(),
             };
             // Offline nothing waits: the future is ready at its first poll.
             super::head(&mut exchange, head).now_or_never().ok_or("a stage waited")?

@@ -107,7 +107,9 @@ fn request(json: &mut Json<'_>, event: &Event) {
     json.nest("http", |json| {
         json.plain("version", version(request.version));
         json.nest("request", |json| {
-            json.text("method", request.method.as_str(), METHOD_BYTES);
+            if let Some(method) = &request.method {
+                json.text("method", method.as_str(), METHOD_BYTES);
+            }
             json.number("bytes", event.bytes_in);
         });
         json.nest("response", |json| {

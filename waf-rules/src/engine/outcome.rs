@@ -92,7 +92,9 @@ impl Match {
     /// The match as one line in ModSecurity's error-log form, `[id "942100"] [msg "..."] ...`, without
     /// control characters.
     pub fn log_line(&self) -> String {
-        let mut line = format!("WAF: Warning. {} at {}.", self.operator, self.target);
+        let mut line = format!("WAF: Warning. {} at ", self.operator);
+        quote(&mut line, &self.target);
+        line.push('.');
         field(&mut line, "file", &self.file);
         field(&mut line, "line", &self.line.to_string());
         field(&mut line, "id", &self.rule_id.to_string());
@@ -115,6 +117,12 @@ fn field(line: &mut String, name: &str, value: &str) {
     line.push_str(" [");
     line.push_str(name);
     line.push_str(" \"");
+    quote(line, value);
+    line.push_str("\"]");
+}
+
+/// One line stays one line, and a field ends where it should.
+fn quote(line: &mut String, value: &str) {
     for character in value.chars() {
         match character {
             '"' | '\\' => line.extend(['\\', character]),
@@ -122,5 +130,4 @@ fn field(line: &mut String, name: &str, value: &str) {
             _ => line.push(character),
         }
     }
-    line.push_str("\"]");
 }

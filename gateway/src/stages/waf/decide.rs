@@ -1,17 +1,19 @@
 //! One request under the rules.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Version, header};
+use http::{HeaderMap, header};
 use waf_rules::{Action, Exceeded, Interruption, Match, Outcome, Transaction, Verdict};
 
 use super::plan::Plan;
+use super::show;
 use crate::base::bounds;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding, Mode};
 use crate::base::event::{Inspected, RuleMatch, WafFacts};
+use crate::base::net::Client;
+use crate::base::raw::RawHead;
 use crate::base::request::Request;
 
 /// A request that the rules are looking at.
@@ -24,7 +26,13 @@ pub struct Inspection {
     cut: bool,
     /// A verdict that objects ends the evaluation: later phases would only repeat it.
     ended: bool,
+    /// The rules of the logging phase have run.
+    closed: bool,
+    /// So many matches were given to a log.
+    logged: usize,
 }
+
+pub use super::show::Sent;
 
 /// How much of a body the rules want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,24 +44,56 @@ pub struct Appetite {
 }
 
 impl Inspection {
-    /// Shows the head to the rules.
-    pub fn head(plan: &Arc<Plan>, request: &Request<'_>) -> (Inspection, Decision<()>) {
+    /// Shows the head to the rules, as it was sent.
+    pub fn head(
+        plan: &Arc<Plan>,
+        request: &Request<'_>,
+        sent: &Sent<'_>,
+    ) -> (Inspection, Decision<()>) {
+        let mut inspection = Inspection::begin(plan, request.client);
+        show::request(&mut inspection.transaction, request, sent);
+        let verdict = inspection.transaction.head();
+        let decision =
+            inspection.judge(verdict).and_then(|()| inspection.readable(request.headers));
+        (inspection, decision)
+    }
+
+    /// Shows a head to the rules that was refused at the door. Nothing depends on them any more: what they find is
+    /// recorded.
+    pub fn refused(plan: &Arc<Plan>, client: Client, raw: RawHead<'_>) -> Inspection {
+        let mut inspection = Inspection::begin(plan, client);
+        show::raw(&mut inspection.transaction, raw);
+        inspection.watched()
+    }
+
+    fn watched(mut self) -> Inspection {
+        self.inspected = Inspected::Head;
+        self.ended = true;
+        if self.transaction.head() == Verdict::Pass {
+            self.transaction.body();
+        }
+        self
+    }
+
+    /// The same for a head that was parsed but has no canonical reading.
+    pub fn watch(plan: &Arc<Plan>, request: &Request<'_>, sent: &Sent<'_>) -> Inspection {
+        let mut inspection = Inspection::begin(plan, request.client);
+        show::request(&mut inspection.transaction, request, sent);
+        inspection.watched()
+    }
+
+    fn begin(plan: &Arc<Plan>, client: Client) -> Inspection {
         let mut transaction = Transaction::new(plan.profile.clone());
-        let client = request.client;
-        transaction.connection(client.ip, client.peer.port(), IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-        request_line(&mut transaction, request);
-        fields(&mut transaction, request);
-        let verdict = transaction.head();
-        let mut inspection = Inspection {
+        show::connection(&mut transaction, client);
+        Inspection {
             plan: plan.clone(),
             transaction,
             inspected: Inspected::Whole,
             cut: false,
             ended: false,
-        };
-        let decision =
-            inspection.judge(verdict).and_then(|()| inspection.readable(request.headers));
-        (inspection, decision)
+            closed: false,
+            logged: 0,
+        }
     }
 
     /// What the rules want of the body; `None`: nothing.
@@ -104,9 +144,23 @@ impl Inspection {
         self.inspected = Inspected::Head;
     }
 
-    /// The end: rules of the logging phase run, the rest is for the event.
+    /// The end, as far as rules are asked: those of the logging phase run, once.
+    pub fn close(&mut self) {
+        if !std::mem::replace(&mut self.closed, true) {
+            self.transaction.finish();
+        }
+    }
+
+    /// Matches that no log has got.
+    pub fn unlogged(&mut self) -> &[Match] {
+        let matches = self.transaction.matches();
+        let from = std::mem::replace(&mut self.logged, matches.len());
+        &matches[from..]
+    }
+
+    /// What the event says.
     pub fn into_facts(mut self) -> WafFacts {
-        self.transaction.finish();
+        self.close();
         let score = self.transaction.score();
         let inspected = match self.transaction.outcome() {
             Outcome::Inspected => self.inspected,
@@ -177,39 +231,6 @@ impl Inspection {
 pub fn too_large(bound: usize) -> Box<Finding> {
     Finding::new(Code::WafBodyTooLarge, format!("request body larger than {bound} bytes"))
         .detail(format!("the request body is larger than {bound} bytes"))
-}
-
-/// The rules see the line that the client sent.
-fn request_line(transaction: &mut Transaction, request: &Request<'_>) {
-    let protocol: &[u8] = match request.version {
-        Version::HTTP_10 => b"HTTP/1.0",
-        Version::HTTP_2 => b"HTTP/2.0",
-        _ => b"HTTP/1.1",
-    };
-    let method = request.method.as_str().as_bytes();
-    if !request.raw_target.is_empty() {
-        return transaction.request_line(method, request.raw_target, protocol);
-    }
-    match request.query() {
-        None => transaction.request_line(method, request.path().as_bytes(), protocol),
-        Some(query) => {
-            let mut target = Vec::with_capacity(request.path().len() + 1 + query.len());
-            target.extend_from_slice(request.path().as_bytes());
-            target.push(b'?');
-            target.extend_from_slice(query.as_bytes());
-            transaction.request_line(method, &target, protocol);
-        }
-    }
-}
-
-fn fields(transaction: &mut Transaction, request: &Request<'_>) {
-    for (name, value) in request.headers {
-        transaction.header(name.as_str().as_bytes(), value.as_bytes());
-    }
-    // HTTP/2 names the host in a pseudo field; rules look for Host.
-    if !request.headers.contains_key(header::HOST) && !request.host().is_empty() {
-        transaction.header(b"Host", request.host().as_bytes());
-    }
 }
 
 fn rule_match(found: &Match) -> RuleMatch {

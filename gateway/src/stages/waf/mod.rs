@@ -8,6 +8,7 @@
 pub mod decide;
 pub mod plan;
 pub mod section;
+mod show;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Method, Version};
 
-use super::decide::Inspection;
+use super::decide::{Inspection, Sent};
 use super::plan::{Day, Plan, Profiles};
 use super::section::{WafSection, WafUse};
 use crate::base::code::Code;
@@ -70,7 +70,7 @@ fn inspect(
         client: Client::direct("192.0.2.1:1".parse().unwrap()),
         raw_target: b"",
     };
-    let (mut inspection, head) = Inspection::head(plan, &request);
+    let (mut inspection, head) = Inspection::head(plan, &request, &Sent::default());
     let decision = head.and_then(|()| {
         inspection.feed(body.as_bytes(), true);
         inspection.body()

@@ -44,7 +44,7 @@ pub(crate) fn allowed() -> Box<Event> {
         route: Some(RouteRef { id: "orders".into(), service: Some("orders-v1".into()), slot: 0 }),
         request: RequestFacts {
             client: Client::direct("192.0.2.7:40000".parse().unwrap()),
-            method: Method::GET,
+            method: Some(Method::GET),
             secure: true,
             host: "api.example.com".into(),
             path: "/v1/orders/7".into(),
@@ -120,11 +120,12 @@ pub(crate) fn rule_match(rule_id: u32, target: &str, matched: &str) -> RuleMatch
 }
 
 pub(crate) fn silent() -> Telemetry {
-    Telemetry::start(AccessLog { target: Target::Off, allowed_percent: 100 }).unwrap()
+    Telemetry::start(AccessLog { target: Target::Off, allowed_percent: 100 }, Target::Off).unwrap()
 }
 
 fn to_file(path: &Path, allowed_percent: u8) -> Telemetry {
-    Telemetry::start(AccessLog { target: Target::File(path.into()), allowed_percent }).unwrap()
+    Telemetry::start(AccessLog { target: Target::File(path.into()), allowed_percent }, Target::Off)
+        .unwrap()
 }
 
 /// Every line, parsed: a line that is not one JSON object fails the test.
