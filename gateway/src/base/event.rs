@@ -93,6 +93,8 @@ pub enum Inspected {
     Head,
     /// A bound or the processor budget ended it; the policy let the request pass.
     Partial,
+    /// Nothing: the profile's sample left it out.
+    SampledOut,
 }
 
 /// One rule that matched.
