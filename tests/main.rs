@@ -9,6 +9,7 @@
 #![allow(unreachable_pub)]
 
 mod address;
+mod audit;
 mod cli;
 mod codes;
 mod crs;

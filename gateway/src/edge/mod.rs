@@ -9,6 +9,7 @@
 //! The framework's proxy is used per request; accepting, deadlines, bounds, drain and handover are ours, because it
 //! has none of them in the form an ingress needs.
 
+mod audit;
 mod body;
 mod fields;
 pub mod gateway;

@@ -231,6 +231,7 @@ impl Exchange {
                 Some(inspection) => Some(inspection.into_facts()),
                 None => self.sampled_out.map(|plan| plan.sampled_out()),
             },
+            audit: None,
             limits: self.limits,
             token_cached: self.token_cached,
             upstream: self.upstream,
