@@ -10,6 +10,7 @@
 
 mod address;
 mod answers;
+mod audit;
 mod cli;
 mod codes;
 mod crs;
@@ -28,3 +29,4 @@ mod streams;
 mod tls;
 mod upstream;
 mod waf;
+mod waf_cli;

@@ -29,6 +29,9 @@ pub struct ProfileOptions {
     pub inbound_threshold: Option<u32>,
     /// Sets `tx.outbound_anomaly_score_threshold`; `None` leaves it to the rules.
     pub outbound_threshold: Option<u32>,
+    /// Whether the head is judged alone, before a byte of the body is read. Sets `tx.early_blocking`; `None` leaves it
+    /// to the rules.
+    pub early_blocking: Option<bool>,
     /// Overrides `SecRuleEngine`; `None` leaves it to the rules, which run when they say nothing.
     pub engine: Option<EngineMode>,
     /// Media types of response bodies that are inspected, in lower case, whatever `SecResponseBodyAccess` and
@@ -111,6 +114,7 @@ impl Default for ProfileOptions {
             detection_paranoia: 1,
             inbound_threshold: None,
             outbound_threshold: None,
+            early_blocking: None,
             engine: None,
             response_types: None,
             exclusions: Vec::new(),
@@ -269,6 +273,7 @@ fn pinned(options: &ProfileOptions, program: &Program) -> Vec<(TxSlot, i64)> {
         (slots.detection_paranoia, Some(u32::from(options.detection_paranoia))),
         (slots.inbound_threshold, options.inbound_threshold),
         (slots.outbound_threshold, options.outbound_threshold),
+        (slots.early_blocking, options.early_blocking.map(u32::from)),
     ];
     values.iter().filter_map(|(slot, value)| Some((*slot, i64::from((*value)?)))).collect()
 }

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Version};
+use http::{HeaderMap, Method, Version};
 use smallvec::SmallVec;
+use waf_rules::Match;
 
 use super::code::{Code, Stage};
 use super::decision::{Finding, Mode};
@@ -27,6 +28,8 @@ pub struct Event {
     /// In the order of the pipeline; those with `enforced` decided the answer.
     pub findings: SmallVec<[Box<Finding>; 1]>,
     pub waf: Option<WafFacts>,
+    /// Where the audit log holds this request.
+    pub audit: Option<Box<AuditFacts>>,
     pub limits: SmallVec<[LimitFacts; 2]>,
     /// Whether the token was found in the cache; `None` when no token was verified.
     pub token_cached: Option<bool>,
@@ -86,6 +89,17 @@ pub struct WafFacts {
     pub matches: Vec<RuleMatch>,
 }
 
+/// What only the audit log writes.
+#[derive(Debug, Default)]
+pub struct AuditFacts {
+    /// Values of secret names are taken out already.
+    pub request_fields: HeaderMap,
+    pub answer_fields: HeaderMap,
+    pub matches: Vec<Match>,
+    /// Version of the rules.
+    pub ruleset: String,
+}
+
 /// How much of a message the rules saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inspected {
@@ -95,6 +109,8 @@ pub enum Inspected {
     Head,
     /// A bound or the processor budget ended it; the policy let the request pass.
     Partial,
+    /// Nothing: the profile's sample left it out.
+    SampledOut,
 }
 
 /// One rule that matched.

@@ -18,7 +18,9 @@ use crate::config::reload::{Accepted, Host, Reloader, Source, accept};
 use crate::config::snapshot::Snapshot;
 use crate::edge::gateway::Gateway;
 use crate::edge::handover::{Inheritance, Offer};
-use crate::edge::server::{ServeAdmin, Server, access_log, adopt_state, inherit, waf_log};
+use crate::edge::server::{
+    ServeAdmin, Server, access_log, adopt_state, audit_log, inherit, waf_log,
+};
 use crate::pipeline::trial;
 use crate::state::State;
 use crate::state::endpoints::{health, resolve};
@@ -88,6 +90,7 @@ async fn serve(
     let mut signals = Signals::install()?;
     let snapshot = accepted.snapshot.clone();
     let telemetry = Arc::new(Telemetry::start(access_log(&snapshot), waf_log(&snapshot))?);
+    telemetry.configure_audit(audit_log(&snapshot))?;
     let live = Arc::new(Live::new(snapshot.clone()));
     let gateway = Gateway::new(live.clone(), telemetry.clone(), workers);
     let offer = bind_offer(args.handover.as_deref())?;

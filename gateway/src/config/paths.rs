@@ -37,7 +37,8 @@ pub fn resolve(document: &mut Document, directory: &Path) {
     }
     let telemetry = &mut document.telemetry;
     let waf_log = telemetry.waf_log.as_mut().map(|log| &mut log.to);
-    for log in [Some(&mut telemetry.access_log.to), waf_log].into_iter().flatten() {
+    let audit_log = telemetry.audit_log.as_mut().map(|log| &mut log.to);
+    for log in [Some(&mut telemetry.access_log.to), waf_log, audit_log].into_iter().flatten() {
         if !matches!(log.as_str(), "stdout" | "stderr" | "off") {
             anchor.text(log);
         }

@@ -15,9 +15,9 @@ use tokio::time::{Instant, Sleep, timeout_at};
 
 use super::gateway::Gateway;
 use super::listener::Stop;
-use super::matches;
 use super::reply::Reply;
 use super::stream::Gathered;
+use super::{audit, matches};
 use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding};
@@ -287,7 +287,10 @@ async fn refuse(
     let reply = Reply::problem(finding, trace.context.request_id().as_str());
     let answer = if raw.is_simple() { Vec::new() } else { reply.into_bytes() };
     let status = if answer.is_empty() { 0 } else { finding.code.status().as_u16() };
-    gateway.telemetry.record(exchange.finish(None, End { status, ..End::default() }));
+    let audit = audit::facts(&mut exchange, None, None);
+    let mut event = exchange.finish(None, End { status, ..End::default() });
+    event.audit = audit;
+    gateway.telemetry.record(event);
     let answer = async {
         stream.write_all(&answer).await?;
         stream.flush().await?;

@@ -10,6 +10,7 @@
 //! has none of them in the form an ingress needs.
 
 mod answer;
+mod audit;
 mod body;
 mod early;
 mod fields;

@@ -22,7 +22,7 @@ use super::body::Held;
 use super::peer::Attempt;
 use super::reply::Reply;
 use super::watched::Back;
-use super::{answer, fields, matches, peer};
+use super::{answer, audit, fields, matches, peer};
 use crate::base::code::Code;
 use crate::base::decision::Finding;
 use crate::base::event::Outcome;
@@ -339,7 +339,11 @@ impl ProxyHttp for Proxy {
             bytes_out: session.body_bytes_sent() as u64 + context.uncounted_bytes,
             failed: error.map(outcome),
         };
-        self.telemetry.record(exchange.finish(Some(head(session)), end));
+        let answer = session.response_written().map(|response| &response.headers);
+        let audit = audit::facts(&mut exchange, Some(head(session)), answer);
+        let mut event = exchange.finish(Some(head(session)), end);
+        event.audit = audit;
+        self.telemetry.record(event);
     }
 
     /// The event says it; a line per failed request would let clients fill the disk.

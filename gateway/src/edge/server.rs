@@ -21,11 +21,12 @@ use super::gateway::Gateway;
 use super::handover::{self, Inheritance, Passed};
 use super::listener::{self, Door, Slots, Stop};
 use crate::base::clock::Now;
+use crate::config::document::AuditLogFormat;
 use crate::config::listener_plan::ListenerPlan;
 use crate::config::reload::Host;
 use crate::config::snapshot::{AdminPlan, Snapshot};
 use crate::state::endpoints::resolve;
-use crate::telemetry::{AccessLog, Target};
+use crate::telemetry::{AccessLog, AuditFormat, AuditLog, Target};
 
 /// Name under which the admin listener is handed over; no listener of a configuration can have it.
 pub const ADMIN: &str = "(admin)";
@@ -350,6 +351,9 @@ impl Host for Server {
         if let Err(error) = self.gateway.telemetry.configure(access_log(next), waf_log(next)) {
             log::error!(target: "yett::edge", "{error}; the old one goes on");
         }
+        if let Err(error) = self.gateway.telemetry.configure_audit(audit_log(next)) {
+            log::error!(target: "yett::edge", "{error}; the old one goes on");
+        }
         let prepared = std::mem::take(&mut *self.prepared.lock());
         self.stop_gone(next, &prepared.listeners);
         for (name, bound) in prepared.listeners {
@@ -383,6 +387,18 @@ pub fn access_log(snapshot: &Snapshot) -> AccessLog {
 pub fn waf_log(snapshot: &Snapshot) -> Target {
     let section = snapshot.document.telemetry.waf_log.as_ref();
     section.map_or(Target::Off, |section| Target::parse(&section.to))
+}
+
+/// Where a configuration wants records for auditors.
+pub fn audit_log(snapshot: &Snapshot) -> AuditLog {
+    let section = snapshot.document.telemetry.audit_log.as_ref();
+    AuditLog {
+        target: section.map_or(Target::Off, |section| Target::parse(&section.to)),
+        format: match section.map(|section| section.format) {
+            Some(AuditLogFormat::Native) => AuditFormat::Native,
+            Some(AuditLogFormat::Json) | None => AuditFormat::Json,
+        },
+    }
 }
 
 /// Takes over from the process behind `path`, if there is one.

@@ -20,9 +20,9 @@ use crate::base::raw::RawHead;
 use crate::base::request::{Canonical, Request};
 use crate::config::listener_plan::ListenerPlan;
 use crate::config::snapshot::{RoutePlan, Snapshot};
-use crate::stages::normalise;
 use crate::stages::route::Matched;
 use crate::stages::waf::decide::{Inspection, Sent};
+use crate::stages::{normalise, waf};
 
 /// What all requests of a connection share.
 #[derive(Debug)]
@@ -99,6 +99,8 @@ pub struct Exchange {
     /// Fields that limits add to an allowed answer.
     pub answer_fields: Vec<(http::HeaderName, HeaderValue)>,
     pub inspection: Option<Inspection>,
+    /// The rules do not look at this request, which its event says.
+    pub(super) sampled_out: Option<Arc<waf::plan::Plan>>,
     pub(super) permit: Option<Permit>,
     pub upstream: Option<UpstreamFacts>,
     /// What could be read of a request that never became one.
@@ -170,6 +172,7 @@ impl Exchange {
             limits: SmallVec::new(),
             answer_fields: Vec::new(),
             inspection: None,
+            sampled_out: None,
             permit: None,
             upstream: None,
             sent: None,
@@ -224,7 +227,11 @@ impl Exchange {
                 mfa: identity.mfa,
             }),
             findings,
-            waf: self.inspection.take().map(Inspection::into_facts),
+            waf: match self.inspection.take() {
+                Some(inspection) => Some(inspection.into_facts()),
+                None => self.sampled_out.map(|plan| plan.sampled_out()),
+            },
+            audit: None,
             limits: self.limits,
             token_cached: self.token_cached,
             upstream: self.upstream,

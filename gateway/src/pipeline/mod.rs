@@ -212,6 +212,11 @@ async fn verify(
 
 fn inspect_head(x: &mut Exchange, head: Head<'_>, route: &RoutePlan) -> Result<(), Refused> {
     let Some(plan) = &route.waf else { return Ok(()) };
+    // Offline every request is looked at: what a test proves must not depend on chance.
+    if x.offline.is_none() && !plan.samples(x.trace.trace_id) {
+        x.sampled_out = Some(plan.clone());
+        return Ok(());
+    }
     let (inspection, decision) = Inspection::head(plan, &x.reading.request(head), &head.sent());
     x.inspection = Some(inspection);
     let weighed = x.ledger.weigh(plan.mode, decision).map(drop);

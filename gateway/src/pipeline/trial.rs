@@ -19,7 +19,7 @@ use crate::stages::normalise::decide::{Raw, decide};
 use crate::stages::waf::decide::too_large;
 
 /// Address of a client that a test does not name (RFC 5737).
-const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+pub const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// A request that was tried.
 #[derive(Debug)]

@@ -284,6 +284,7 @@ fn inspected(inspected: Inspected) -> &'static str {
         Inspected::Whole => "whole",
         Inspected::Head => "head",
         Inspected::Partial => "partial",
+        Inspected::SampledOut => "sampled_out",
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`output`] | the access log's target: stdout, stderr or a file |
 //! | [`access`] | one event as one line of JSON, Elastic Common Schema names |
 //! | [`waf_log`] | the rules' matches in ModSecurity's form, for go-ftw and for those who have tools for it |
+//! | [`audit`] | one event as a record for auditors, in JSON or ModSecurity's native form |
 //! | [`feed`] | the last events, and those who watch new ones come |
 //! | [`redact`] | what must not leave the process |
 //! | [`trace`] | W3C trace context, made or continued |
@@ -18,6 +19,7 @@
 //! given up before security events. No label, key or map grows with what clients send.
 
 mod access;
+mod audit;
 mod feed;
 mod json;
 pub mod metrics;
@@ -32,6 +34,7 @@ pub mod waf_log;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::audit::{AuditFormat, AuditLog};
 pub use self::feed::{Feed, Recorded};
 pub use self::metrics::Metrics;
 pub use self::output::Target;
@@ -109,6 +112,14 @@ impl Telemetry {
         let access = self.sink.configure(access_log);
         let waf = self.waf_log.configure(waf_log);
         access.and(waf)
+    }
+
+    /// Another audit log; there is none at first.
+    ///
+    /// # Errors
+    /// Its file cannot be opened; the old one stays.
+    pub fn configure_audit(&self, audit_log: AuditLog) -> Result<(), String> {
+        self.sink.configure_audit(audit_log)
     }
 
     /// Opens the logs' files anew, after a rotation.

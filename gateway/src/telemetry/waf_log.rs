@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use waf_rules::Match;
 
 use super::access::timestamp;
+use super::audit::masked;
 use super::json::cut;
 use super::metrics::{DropKind, Metrics};
 use super::output::{Output, Target};
@@ -78,7 +79,7 @@ impl WafLog {
         let (before, after) = (prefix(about), suffix(about));
         let mut output = self.output.lock();
         for found in matches {
-            let line = [&before, &*line(found), &after].concat();
+            let line = [&before, &*masked(found).log_line(), &after].concat();
             let taken =
                 output.append(DropKind::Security, |out| out.extend_from_slice(line.as_bytes()));
             if !taken {
@@ -89,15 +90,6 @@ impl WafLog {
             self.metrics.log_error();
         }
     }
-}
-
-/// The match, without secrets.
-fn line(found: &Match) -> String {
-    let mut shown = found.clone();
-    shown.data = redact::at(&found.target, &found.data).into_owned();
-    shown.message = redact::at(&found.target, &found.message).into_owned();
-    shown.target = redact::text(&found.target).into_owned();
-    shown.log_line()
 }
 
 fn prefix(about: &About) -> String {

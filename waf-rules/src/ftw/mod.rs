@@ -12,7 +12,7 @@ mod request;
 
 pub use file::{Header, Input, Log, Output, Response, Stage, Test};
 pub use in_process::{Judgement, Report, Rules, in_parallel, judge, run, transact};
-pub use read::{ReadError, parse, read};
+pub use read::{ReadError, builtin, parse, read};
 pub use request::Request;
 
 #[cfg(test)]

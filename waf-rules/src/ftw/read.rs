@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file::{File, Test};
+use crate::builtin::TESTS;
 
 /// Largest test file, in bytes.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -38,6 +39,16 @@ pub fn read(path: &Path) -> Result<Vec<Test>, Vec<ReadError>> {
     }
     errors.extend(twins(&tests));
     if errors.is_empty() { Ok(tests) } else { Err(errors) }
+}
+
+/// The tests of the built-in rules.
+///
+/// # Errors
+/// None while this crate's own tests pass.
+pub fn builtin() -> Result<Vec<Test>, Vec<ReadError>> {
+    let files = TESTS.iter().map(|(name, text)| parse(Path::new(&format!("builtin:{name}")), text));
+    let read = files.collect::<Result<Vec<_>, _>>().map_err(|error| vec![error])?;
+    Ok(read.into_iter().flatten().collect())
 }
 
 /// The tests of one file's text; `path` stands for it in messages. A file without content has none.

@@ -57,6 +57,7 @@ pub(crate) struct ScoreSlots {
     pub(crate) outbound_threshold: TxSlot,
     pub(crate) blocking_paranoia: TxSlot,
     pub(crate) detection_paranoia: TxSlot,
+    pub(crate) early_blocking: TxSlot,
 }
 
 impl ScoreSlots {
@@ -71,6 +72,7 @@ impl ScoreSlots {
             outbound_threshold: names.intern("outbound_anomaly_score_threshold"),
             blocking_paranoia: names.intern("blocking_paranoia_level"),
             detection_paranoia: names.intern("detection_paranoia_level"),
+            early_blocking: names.intern("early_blocking"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use waf_rules::ftw::Test;
+use waf_rules::ftw::{self, Test};
 use waf_rules::{EngineMode, Profile, ProfileOptions, Ruleset};
 
 use crate::{assert_decides, prefilter_differences, read, run};
@@ -41,6 +41,15 @@ fn list_is_what_the_folder_holds() {
         .collect();
     let loaded: BTreeSet<String> = ruleset().rules().map(|rule| rule.file().to_owned()).collect();
     assert_eq!(loaded, held);
+}
+
+#[test]
+fn embedded_tests_are_what_the_folder_holds() {
+    let embedded = ftw::builtin().unwrap_or_else(|errors| panic!("{errors:?}"));
+    let names = |tests: &[Test]| -> BTreeSet<String> {
+        tests.iter().map(|test| test.name.clone()).collect()
+    };
+    assert_eq!(names(&embedded), names(&tests()));
 }
 
 #[test]

@@ -164,6 +164,21 @@ impl Inspection {
         &matches[from..]
     }
 
+    /// The rules want a record of this request.
+    pub fn wants_audit(&self) -> bool {
+        self.transaction.wants_audit()
+    }
+
+    /// Matches for the audit log: those of rules that keep out of it are not among them.
+    pub fn audited(&self) -> Vec<Match> {
+        self.transaction.matches().iter().filter(|found| found.audit).cloned().collect()
+    }
+
+    /// Version of the rules.
+    pub fn ruleset(&self) -> String {
+        self.plan.profile.ruleset().version().to_owned()
+    }
+
     /// What the event says.
     pub fn into_facts(mut self) -> WafFacts {
         self.close();

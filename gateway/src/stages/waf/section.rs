@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::decision::Mode;
-use crate::base::units::{Size, Span};
+use crate::base::units::{Percent, Size, Span};
 
 /// A named profile: rules, level, threshold and how bodies are inspected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,13 @@ pub struct WafSection {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub threshold: Option<u32>,
+    /// Judge the head alone first, before a byte of the body is read. Absent: as the rules say (no, for the built-in set
+    /// and CRS).
+    #[serde(default)]
+    pub early_blocking: Option<bool>,
+    /// Share of requests that the rules look at, chosen by request id; the events of the others say `sampled_out`.
+    #[serde(default = "all")]
+    pub sample: Percent,
     /// What a match counts.
     #[serde(default)]
     pub mode: Mode,
@@ -126,9 +133,16 @@ pub struct WafChange {
     /// Paranoia level that counts towards blocking here. Absent: the one of the profile.
     #[schemars(range(min = 1, max = 4))]
     pub paranoia: Option<u8>,
+    /// Paranoia level that is evaluated and recorded here, at least `paranoia`. Absent: the one of the profile.
+    #[schemars(range(min = 1, max = 4))]
+    pub detection_paranoia: Option<u8>,
     /// Score at which a request is refused here. Absent: the one of the profile.
     #[schemars(range(min = 1))]
     pub threshold: Option<u32>,
+    /// Whether the head is judged alone first. Absent: as the profile says.
+    pub early_blocking: Option<bool>,
+    /// Share of requests that the rules look at here. Absent: the one of the profile.
+    pub sample: Option<Percent>,
     /// Rules that do not hold here, each with its reason.
     pub except: Vec<ExceptSection>,
 }
@@ -151,6 +165,10 @@ pub struct ExceptSection {
     /// `YYYY-MM-DD`; from that day on the exception no longer holds.
     #[serde(default)]
     pub expires: Option<String>,
+}
+
+fn all() -> Percent {
+    Percent(100)
 }
 
 fn default_paranoia() -> u8 {

@@ -1,6 +1,7 @@
 //! What every test file shares: events, and a telemetry that writes to a file.
 
 mod access;
+mod audit;
 mod metrics;
 mod process_log;
 mod redact;
@@ -55,6 +56,7 @@ pub(crate) fn allowed() -> Box<Event> {
         identity: None,
         findings: Default::default(),
         waf: None,
+        audit: None,
         limits: Default::default(),
         token_cached: None,
         upstream: None,
