@@ -24,6 +24,7 @@ fn allowed(slot: u32) -> Box<Event> {
         timings.add(stage, Duration::from_micros(7));
     }
     Box::new(Event {
+        audit: None,
         unix_us: 1_767_225_600_000_000,
         trace: TraceContext { trace_id: 1 << 100, span_id: 99, parent_id: None, sampled: true },
         listener: "public".into(),
@@ -31,7 +32,7 @@ fn allowed(slot: u32) -> Box<Event> {
         route: Some(RouteRef { id: "orders".into(), service: Some("orders-v1".into()), slot }),
         request: RequestFacts {
             client: Client::direct(([192, 0, 2, 7], 40000).into()),
-            method: Method::GET,
+            method: Some(Method::GET),
             secure: true,
             host: "api.example.com".into(),
             path: "/v1/orders/7/items".into(),
@@ -76,6 +77,7 @@ fn blocked() -> Box<Event> {
     event.outcome = Outcome::Blocked;
     event.request.query = Some("q=1'+or+1=1--&access_token=0123456789".into());
     event.waf = Some(WafFacts {
+        response: None,
         profile: "standard".into(),
         mode: Mode::Enforce,
         score: 10,
@@ -103,7 +105,7 @@ fn routes(count: usize) -> Vec<Arc<str>> {
 
 fn worker(c: &mut Criterion) {
     let off = AccessLog { target: Target::Off, allowed_percent: 100 };
-    let telemetry = Telemetry::start(off).expect("it starts");
+    let telemetry = Telemetry::start(off, Target::Off).expect("it starts");
     telemetry.metrics().begin_generation(1, &["orders".into()]);
     let event = allowed(0);
     c.bench_function("count", |b| b.iter(|| telemetry.metrics().count(black_box(&event))));
@@ -130,8 +132,9 @@ fn writer(c: &mut Criterion) {
 fn scale(c: &mut Criterion) {
     let names = routes(10_000);
     let before = resident_kib();
-    let telemetry = Telemetry::start(AccessLog { target: Target::Off, allowed_percent: 100 })
-        .expect("it starts");
+    let telemetry =
+        Telemetry::start(AccessLog { target: Target::Off, allowed_percent: 100 }, Target::Off)
+            .expect("it starts");
     telemetry.metrics().begin_generation(1, &names);
     println!("10,000 routes, none used: {} KiB", resident_kib() - before);
     let mut event = allowed(0);

@@ -68,8 +68,9 @@ fn refuses(cases: &[(Vec<u8>, u16, &str)]) {
 fn request_lines() {
     let line = |line: &str| (with(line, ""), 400, "normalise.request_line");
     refuses(&[
-        line("GET /"),
         line("GET"),
+        line("POST /"),
+        line("GET / HTTP/0.9"),
         line("GET  / HTTP/1.1"),
         line("GET / HTTP/1.1 "),
         line("GET /a b HTTP/1.1"),
@@ -85,11 +86,29 @@ fn request_lines() {
     ]);
 }
 
+/// What knows no status line gets none.
+#[test]
+fn http_0_9() {
+    let origin = Origin::echo();
+    let gateway = guarded(&origin).start();
+    for line in ["GET /secret?token=t0ps3cret", "GET / "] {
+        assert_eq!(raw(gateway.address(), &with(line, "")), b"", "{line}");
+    }
+    let events = gateway.stop();
+    assert_eq!(events.len(), 2);
+    for event in &events {
+        assert_eq!(action(event), "normalise.request_line");
+        assert!(event["http"]["response"]["status_code"].is_null(), "{event}");
+    }
+    assert_eq!(events[0]["url"]["path"], "/secret");
+    assert_eq!(events[0]["url"]["query"], "token=[redacted]");
+    origin.expect_nothing();
+}
+
 #[test]
 fn versions() {
     let line = |line: &str| (with(line, ""), 505, "normalise.version");
     refuses(&[
-        line("GET / HTTP/0.9"),
         line("GET / HTTP/1.2"),
         line("GET / HTTP/2.0"),
         line("GET / HTTP/3.0"),

@@ -9,8 +9,11 @@
 #![allow(unreachable_pub)]
 
 mod address;
+mod answers;
+mod audit;
 mod cli;
 mod codes;
+mod crs;
 mod events;
 mod harness;
 mod hostile;
@@ -19,9 +22,11 @@ mod ops;
 mod policy;
 mod ratelimit;
 mod routing;
+mod sent;
 mod settings;
 mod smoke;
 mod streams;
 mod tls;
 mod upstream;
 mod waf;
+mod waf_cli;

@@ -21,6 +21,7 @@ waf:
   standard: {{ rules: [builtin], body: {{ inspect: 128KiB }} }}
   small: {{ rules: [builtin], body: {{ inspect: 1KiB, timeout: 300ms }} }}
   partial: {{ rules: [builtin], body: {{ inspect: 1KiB, over: partial }} }}
+  early: {{ rules: [builtin], early_blocking: true, body: {{ inspect: 1KiB, timeout: 300ms }} }}
   headless: {{ rules: [builtin], body: {{ inspect: 0B }} }}
 services: {{ web: {{ endpoints: ["{}"] }} }}
 defaults: {{ waf: standard }}
@@ -28,6 +29,8 @@ routes:
   - {{ id: web, match: {{ path: "/*" }}, to: web, public: "a test" }}
   - {{ id: small, match: {{ path: "/small" }}, to: web, public: "a test", waf: small }}
   - {{ id: partial, match: {{ path: "/partial" }}, to: web, public: "a test", waf: partial }}
+  - {{ id: early, match: {{ path: "/early" }}, to: web, public: "a test", waf: early }}
+  - {{ id: sampled, match: {{ path: "/sampled" }}, to: web, public: "a test", waf: {{ sample: 50% }} }}
   - {{ id: headless, match: {{ path: "/headless" }}, to: web, public: "a test", waf: headless }}
   - {{ id: watched, match: {{ path: "/watched" }}, to: web, public: "a test", waf: {{ mode: monitor }} }}
   - {{ id: off, match: {{ path: "/off" }}, to: web, public: "a test", waf: "off" }}
@@ -109,6 +112,43 @@ fn attacks_are_blocked_wherever_they_are() {
         assert!(!event["yett"]["waf"]["matches"].as_array().unwrap().is_empty());
     }
     origin.expect_nothing();
+}
+
+/// The head alone is enough: the client is not asked for its body, which never comes. Without the key it is awaited.
+#[test]
+fn early_blocking_answers_before_the_body_is_read() {
+    let origin = sizes();
+    let gateway = gateway(&origin);
+    for (path, status, code) in
+        [("/early", 403, "waf.blocked"), ("/small", 408, "waf.body_timeout")]
+    {
+        let mut client = Client::connect(gateway.address());
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: sqlmap/1.7\r\nContent-Length: 9\r\n\r\n"
+        );
+        client.send(head.as_bytes());
+        let answer = client.response();
+        assert_eq!((answer.status, answer.code()), (status, code.to_owned()), "{path}");
+    }
+    origin.expect_nothing();
+}
+
+/// Half of the attacks pass, and each of these says in its event that nobody looked.
+#[test]
+fn a_request_that_is_sampled_out_says_so() {
+    const COUNT: usize = 40;
+    let origin = sizes();
+    let gateway = gateway(&origin);
+    let request = Request::get(&format!("/sampled?id={}", query(ATTACK)));
+    let statuses: Vec<u16> = (0..COUNT).map(|_| request.send(gateway.address()).status).collect();
+    let passed = statuses.iter().filter(|status| **status == 200).count();
+    assert!((1..COUNT).contains(&passed), "{passed} of {COUNT} passed");
+    for event in gateway.events(COUNT) {
+        let waf = &event["yett"]["waf"];
+        let expected = if action(&event) == "allowed" { "sampled_out" } else { "whole" };
+        assert_eq!(waf["inspected"], expected, "{event:#}");
+        assert_eq!(waf["profile"], "standard");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -64,6 +64,24 @@ impl H2Client {
         timed.expect("an answer within the deadline")
     }
 
+    /// Sends a request and reads the head of its answer.
+    #[track_caller]
+    pub fn open(&self, request: Request<Body>) -> Response<Incoming> {
+        let mut sender = self.sender.clone();
+        let exchange = async move { sender.send_request(request).await };
+        let timed = self.runtime.block_on(async { tokio::time::timeout(DEADLINE, exchange).await });
+        timed.expect("an answer within the deadline").unwrap()
+    }
+
+    /// The next part of its body; `None`: that was all.
+    #[track_caller]
+    pub fn part(&self, answer: &mut Response<Incoming>) -> Option<Result<Bytes, hyper::Error>> {
+        let frame = answer.body_mut().frame();
+        let timed = self.runtime.block_on(async { tokio::time::timeout(DEADLINE, frame).await });
+        let frame = timed.expect("a part within the deadline")?;
+        Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
+    }
+
     /// Sends a request without waiting for its answer.
     pub fn start(&self, request: Request<Body>) -> tokio::task::JoinHandle<u16> {
         let mut sender = self.sender.clone();
@@ -116,7 +134,7 @@ pub struct Arrived {
     pub body: Bytes,
 }
 
-/// A service that speaks HTTP/2 only and answers 200 with the target.
+/// A service that speaks HTTP/2 only and answers 200 with the target, as plain text; with trailers where the target asks.
 pub struct H2Origin {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<Arrived>>>,
@@ -175,7 +193,7 @@ where
             let (parts, body) = request.into_parts();
             let body = body.collect().await?.to_bytes();
             let target = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-            let answer = Response::new(Full::new(Bytes::from(target.clone())));
+            let answer = answer(&target);
             let method = parts.method.to_string();
             record.lock().unwrap().push(Arrived { method, target, headers: parts.headers, body });
             Ok::<_, hyper::Error>(answer)
@@ -185,6 +203,16 @@ where
     let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .serve_connection(io, service)
         .await;
+}
+
+fn answer(target: &str) -> Response<Body> {
+    let mut frames = vec![Ok(Frame::data(Bytes::from(target.to_owned())))];
+    if target.contains("trailers") {
+        let fields = [(HeaderName::from_static("x-sum"), HeaderValue::from_static("1"))];
+        frames.push(Ok(Frame::trailers(fields.into_iter().collect())));
+    }
+    let body = StreamBody::new(futures_util::stream::iter(frames));
+    Response::builder().header("content-type", "text/plain").body(BodyExt::boxed(body)).unwrap()
 }
 
 fn runtime() -> Runtime {

@@ -26,3 +26,27 @@ pub(crate) const RULES: &[(&str, &str)] = &[
 
 /// Data files that the rules name in `@pmFromFile`.
 pub(crate) const DATA: &[(&str, &str)] = &[];
+
+/// Their tests, so that whoever changes what runs can prove what still fires.
+#[cfg(feature = "ftw")]
+pub(crate) const TESTS: &[(&str, &str)] = &[
+    ("000-init.yaml", include_str!("../rules/tests/000-init.yaml")),
+    ("110-protocol.yaml", include_str!("../rules/tests/110-protocol.yaml")),
+    ("120-scanner.yaml", include_str!("../rules/tests/120-scanner.yaml")),
+    ("130-traversal.yaml", include_str!("../rules/tests/130-traversal.yaml")),
+    ("131-inclusion.yaml", include_str!("../rules/tests/131-inclusion.yaml")),
+    ("140-command.yaml", include_str!("../rules/tests/140-command.yaml")),
+    ("141-windows.yaml", include_str!("../rules/tests/141-windows.yaml")),
+    ("145-template.yaml", include_str!("../rules/tests/145-template.yaml")),
+    ("150-php.yaml", include_str!("../rules/tests/150-php.yaml")),
+    ("151-java.yaml", include_str!("../rules/tests/151-java.yaml")),
+    ("152-node.yaml", include_str!("../rules/tests/152-node.yaml")),
+    ("153-script.yaml", include_str!("../rules/tests/153-script.yaml")),
+    ("160-xss.yaml", include_str!("../rules/tests/160-xss.yaml")),
+    ("170-sqli.yaml", include_str!("../rules/tests/170-sqli.yaml")),
+    ("171-nosql.yaml", include_str!("../rules/tests/171-nosql.yaml")),
+    ("180-ldap-xpath.yaml", include_str!("../rules/tests/180-ldap-xpath.yaml")),
+    ("181-include.yaml", include_str!("../rules/tests/181-include.yaml")),
+    ("195-leakage.yaml", include_str!("../rules/tests/195-leakage.yaml")),
+    ("990-evaluate.yaml", include_str!("../rules/tests/990-evaluate.yaml")),
+];

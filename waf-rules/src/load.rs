@@ -48,6 +48,19 @@ pub(crate) fn load(inputs: &[Input], environment: Environment) -> Result<Loaded,
     loader.finish()
 }
 
+/// The sources with what they say, before anything is compiled.
+pub(crate) fn sources(inputs: &[Input]) -> Result<(Sources, Assembly), LoadErrors> {
+    let mut loader = Loader::default();
+    for input in inputs {
+        loader.input(input);
+    }
+    let Loader { sources, assembly, problems, mut failures, .. } = loader;
+    failures.extend(
+        problems.iter().map(|problem| LoadError::at(&sources, problem.span, &problem.message)),
+    );
+    if failures.is_empty() { Ok((sources, assembly)) } else { Err(LoadErrors::new(failures)) }
+}
+
 /// Where the data files of a source are looked for.
 enum Home {
     Builtin,

@@ -32,8 +32,14 @@ pub struct ProfileOptions {
     pub inbound_threshold: Option<u32>,
     /// Sets `tx.outbound_anomaly_score_threshold`; `None` leaves it to the rules.
     pub outbound_threshold: Option<u32>,
+    /// Whether the head is judged alone, before a byte of the body is read. Sets `tx.early_blocking`; `None` leaves it
+    /// to the rules.
+    pub early_blocking: Option<bool>,
     /// Overrides `SecRuleEngine`; `None` leaves it to the rules, which run when they say nothing.
     pub engine: Option<EngineMode>,
+    /// Media types of response bodies that are inspected, in lower case, whatever `SecResponseBodyAccess` and
+    /// `SecResponseBodyMimeType` say; none: no body is. `None` leaves it to the rules.
+    pub response_types: Option<Vec<String>>,
     pub exclusions: Vec<Exclusion>,
     pub bounds: Bounds,
     /// Where persistent collections live. `None`: in memory, shared by the profiles of this rule set,
@@ -108,6 +114,7 @@ pub(crate) struct Inner {
     pub(crate) pinned: Pins,
     pub(crate) course: Arc<Course>,
     pub(crate) blocking_paranoia: u8,
+    pub(crate) options: ProfileOptions,
 }
 
 impl Default for ProfileOptions {
@@ -117,7 +124,9 @@ impl Default for ProfileOptions {
             detection_paranoia: 1,
             inbound_threshold: None,
             outbound_threshold: None,
+            early_blocking: None,
             engine: None,
+            response_types: None,
             exclusions: Vec::new(),
             bounds: Bounds::default(),
             collections: None,
@@ -173,19 +182,25 @@ impl Profile {
             engine: options.engine.or(program.settings.engine).unwrap_or_default(),
             bounds: effective(options.bounds, program),
             ceiling: options.bounds,
-            collections: options.collections.unwrap_or_else(|| ruleset.collections()),
+            collections: options.collections.clone().unwrap_or_else(|| ruleset.collections()),
             removed,
             exclusions,
             course: ruleset.course(&pinned),
             pinned,
             blocking_paranoia: options.blocking_paranoia,
             ruleset: ruleset.clone(),
+            options,
         })))
     }
 
     /// The rule set this profile runs.
     pub fn ruleset(&self) -> &Ruleset {
         &self.0.ruleset
+    }
+
+    /// The choices this profile was made from: changed, they make another.
+    pub fn options(&self) -> &ProfileOptions {
+        &self.0.options
     }
 
     /// The mode transactions start in.
@@ -275,6 +290,7 @@ fn pinned(options: &ProfileOptions, program: &Program) -> Pins {
         (slots.detection_paranoia_3, Some(u32::from(options.detection_paranoia))),
         (slots.inbound_threshold, options.inbound_threshold),
         (slots.outbound_threshold, options.outbound_threshold),
+        (slots.early_blocking, options.early_blocking.map(u32::from)),
     ];
     values.iter().filter_map(|(slot, value)| Some((*slot, i64::from((*value)?)))).collect()
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::Severity;
+use crate::catalog::Catalog;
 use crate::collection::MemoryCollections;
 use crate::load::{self, Input, Loaded};
 use crate::plan::course::{Course, Pins};
@@ -110,6 +111,14 @@ impl RulesetBuilder {
     pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         self.environment = Some(variables.into_iter().collect());
         self
+    }
+
+    /// Reads and parses everything, for people: what the rules say. Nothing of it runs.
+    ///
+    /// # Errors
+    /// Every problem of every input that shows before compiling.
+    pub fn catalog(&self) -> Result<Catalog, LoadErrors> {
+        Catalog::read(&self.inputs)
     }
 
     /// Reads, parses and compiles everything.

@@ -19,6 +19,8 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for the whole inspected body to arrive. Prevents slow-body attacks.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time that the beginning of an answer is held for its rules while more of it is awaited.
+pub const RESPONSE_HOLD: Duration = Duration::from_millis(500);
 /// Longest time that one write to a client may take: a client that does not read must not hold a service's answer.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time for reading the rest of a body that nobody wants, so that its connection can be kept.

@@ -114,6 +114,10 @@ codes! {
     WafBodyTimeout = "waf.body_timeout", Waf, 408, "request body timeout";
     /// The body's coding or framing could not be read.
     WafBodyUnreadable = "waf.body_unreadable", Waf, 400, "request body unreadable";
+    /// The rules scored the service's answer at or above the threshold, or a rule denied it.
+    WafResponseBlocked = "waf.response_blocked", Waf, 403, "response blocked";
+    /// The answer is larger than what is inspected, and the profile says `response.over: reject`.
+    WafResponseTooLarge = "waf.response_too_large", Waf, 502, "response too large";
     /// Inspection used up its processor budget before the end.
     WafBudget = "waf.budget", Waf, 403, "request too costly to inspect";
 

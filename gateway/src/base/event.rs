@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Version};
+use http::{HeaderMap, Method, Version};
 use smallvec::SmallVec;
+use waf_rules::Match;
 
 use super::code::{Code, Stage};
 use super::decision::{Finding, Mode};
@@ -27,6 +28,8 @@ pub struct Event {
     /// In the order of the pipeline; those with `enforced` decided the answer.
     pub findings: SmallVec<[Box<Finding>; 1]>,
     pub waf: Option<WafFacts>,
+    /// Where the audit log holds this request.
+    pub audit: Option<Box<AuditFacts>>,
     pub limits: SmallVec<[LimitFacts; 2]>,
     /// Whether the token was found in the cache; `None` when no token was verified.
     pub token_cached: Option<bool>,
@@ -50,11 +53,13 @@ pub struct RouteRef {
     pub slot: u32,
 }
 
-/// What was asked. Texts are the client's: every encoder escapes and bounds them.
+/// What was asked. Texts are the client's: every encoder escapes and bounds them. They are those of the canonical reading;
+/// of a request that has none, they are what was sent.
 #[derive(Debug)]
 pub struct RequestFacts {
     pub client: Client,
-    pub method: Method,
+    /// `None`: what stood in its place is no method.
+    pub method: Option<Method>,
     pub secure: bool,
     pub host: String,
     pub path: String,
@@ -79,18 +84,33 @@ pub struct WafFacts {
     pub score: u32,
     pub threshold: u32,
     pub inspected: Inspected,
+    /// How much of the answer they saw; `None`: the profile does not look at answers, or there was none.
+    pub response: Option<Inspected>,
     pub matches: Vec<RuleMatch>,
 }
 
-/// How much of the request the rules saw.
+/// What only the audit log writes.
+#[derive(Debug, Default)]
+pub struct AuditFacts {
+    /// Values of secret names are taken out already.
+    pub request_fields: HeaderMap,
+    pub answer_fields: HeaderMap,
+    pub matches: Vec<Match>,
+    /// Version of the rules.
+    pub ruleset: String,
+}
+
+/// How much of a message the rules saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inspected {
-    /// Head and body, or the head of a request without body.
+    /// Head and body, or the head of a message without body.
     Whole,
-    /// The head only: the profile does not inspect bodies, or the stream cannot be held (upgrade, gRPC).
+    /// The head only: the profile does not inspect such bodies, or they cannot be read (upgrade, gRPC, coding).
     Head,
     /// A bound or the processor budget ended it; the policy let the request pass.
     Partial,
+    /// Nothing: the profile's sample left it out.
+    SampledOut,
 }
 
 /// One rule that matched.

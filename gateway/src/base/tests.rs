@@ -5,6 +5,7 @@ use super::claims::ClaimPath;
 use super::code::Code;
 use super::compile::{Compile, nearest, number};
 use super::json::{read_document, read_object};
+use super::raw::RawHead;
 use super::units::{Percent, Quota, Rate, SecretRef, Size, Span};
 
 #[test]
@@ -137,4 +138,48 @@ fn a_document_that_is_wrong_everywhere_costs_no_more_than_a_report() {
     let problems = cx.into_problems();
     let errors = problems.iter().filter(|problem| problem.number == number::UNKNOWN_LIMIT).count();
     assert_eq!((problems.len(), errors), (CONFIG_PROBLEMS, CONFIG_PROBLEMS / 2));
+}
+
+/// A raw head, the parts of its line, its fields.
+type RawCase<'a> = (&'a str, [&'a str; 3], &'a [(&'a str, &'a str)]);
+
+#[test]
+fn raw_heads_are_read_as_they_are() {
+    let cases: &[RawCase<'_>] = &[
+        (
+            "GET /a HTTP/1.1\r\nHost: a\r\nX-b:  c \r\n\r\nbody: no",
+            ["GET", "/a", "HTTP/1.1"],
+            &[("Host", "a"), ("X-b", "c")],
+        ),
+        ("get /a b  HTTP/4.0\n\n", ["get", "/a b ", "HTTP/4.0"], &[]),
+        ("GET /a\r\nA : 1\r\nno colon\r\n", ["GET", "/a", ""], &[("A ", "1"), ("no colon", "")]),
+        ("GET  /a HTTP/1.1", ["GET", " /a", "HTTP/1.1"], &[]),
+        ("nonsense", ["nonsense", "", ""], &[]),
+        (
+            "GET / HTTP/1.1\r\nA: 1\rB: 2\n\rC: 3",
+            ["GET", "/", "HTTP/1.1"],
+            &[("A", "1"), ("B", "2")],
+        ),
+        ("GET /a 1.1\r\nA: \0\r\na: 2", ["GET", "/a 1.1", ""], &[("A", "\0"), ("a", "2")]),
+        ("", ["", "", ""], &[]),
+    ];
+    for (bytes, [method, target, protocol], fields) in cases {
+        let head = RawHead::new(bytes.as_bytes());
+        let line = head.line();
+        let read = [line.method, line.target, line.protocol];
+        assert_eq!(read, [method, target, protocol].map(|part| part.as_bytes()), "{bytes:?}");
+        let read: Vec<_> = head.fields().collect();
+        let fields: Vec<_> =
+            fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+        assert_eq!(read, fields, "{bytes:?}");
+    }
+    for (line, simple) in [("GET /", true), ("GET / ", true), ("GET", false), ("POST /", false)] {
+        assert_eq!(RawHead::new(line.as_bytes()).is_simple(), simple, "{line:?}");
+    }
+    let many = format!("GET / HTTP/1.1\r\n{}", "a: 1\r\n".repeat(1_000));
+    assert_eq!(RawHead::new(many.as_bytes()).fields().count(), super::bounds::HEADER_FIELDS);
+    assert_eq!(
+        RawHead::new(b"GET / HTTP/1.1\r\nHOST: x\r\nhost: y").field("Host"),
+        Some(&b"x"[..])
+    );
 }

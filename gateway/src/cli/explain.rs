@@ -1,7 +1,6 @@
 //! `yett explain`: what would become of a request, stage by stage, offline, with the line of configuration that
 //! decides.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,9 +10,11 @@ use http::{HeaderMap, Method, Version};
 
 use super::FAILED;
 use super::check::compile;
+use super::request::RequestArgs;
 use crate::base::code::Stage;
 use crate::base::compile::Step;
 use crate::base::decision::{Finding, Mode};
+use crate::base::raw::RawHead;
 use crate::config::document::TestRequest;
 use crate::config::load;
 use crate::config::reload::{Accepted, Source};
@@ -29,24 +30,8 @@ pub(super) struct ExplainArgs {
     /// A file, or a directory whose *.yaml and *.yml files are one configuration.
     #[arg(long, value_name = "FILE_OR_DIRECTORY")]
     config: PathBuf,
-    #[arg(long, default_value = "GET")]
-    method: String,
-    #[arg(long, default_value = "localhost")]
-    host: String,
-    /// Path and query.
-    #[arg(long)]
-    path: String,
-    /// `Name: value`; may be given again.
-    #[arg(long = "header", value_name = "NAME: VALUE")]
-    headers: Vec<String>,
-    #[arg(long)]
-    body: Option<String>,
-    /// Claims of a token that counts as verified, as JSON, e.g. '{"scope":"orders:read"}'.
-    #[arg(long, value_name = "JSON")]
-    token: Option<String>,
-    /// Client address; absent: 192.0.2.1.
-    #[arg(long)]
-    client: Option<std::net::IpAddr>,
+    #[command(flatten)]
+    request: RequestArgs,
 }
 
 /// Prints one line or more for each stage, and the verdict.
@@ -60,7 +45,7 @@ pub(super) fn explain(args: &ExplainArgs) -> ExitCode {
     };
     // Read again for the lines: a snapshot does not keep the text it came from.
     let source = load::load(&args.config).map(|loaded| loaded.source).ok();
-    let text = request(args).and_then(|request| {
+    let text = args.request.request().and_then(|request| {
         let trial = run(&accepted.snapshot, &request)?;
         let explanation =
             Explanation { accepted: &accepted, source: source.as_ref(), trial: &trial };
@@ -76,26 +61,6 @@ pub(super) fn explain(args: &ExplainArgs) -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
-}
-
-fn request(args: &ExplainArgs) -> Result<TestRequest, String> {
-    let mut headers = BTreeMap::new();
-    for header in &args.headers {
-        let (name, value) = header
-            .split_once(':')
-            .ok_or_else(|| format!("header `{header}` is not NAME: VALUE"))?;
-        headers.insert(name.trim().to_ascii_lowercase(), value.trim().to_owned());
-    }
-    let token = args.token.as_deref().map(serde_json::from_str).transpose();
-    Ok(TestRequest {
-        method: args.method.clone(),
-        host: Some(args.host.clone()),
-        path: args.path.clone(),
-        headers,
-        body: args.body.clone(),
-        client: args.client,
-        token: token.map_err(|error| format!("--token is not a JSON object: {error}"))?,
-    })
 }
 
 struct Explanation<'a> {
@@ -170,6 +135,7 @@ impl Explanation<'_> {
             version: Version::HTTP_11,
             target: b"",
             authority: None,
+            raw: RawHead::default(),
         };
         for candidate in
             self.accepted.snapshot.table.explain(&self.trial.exchange.reading.request(head))

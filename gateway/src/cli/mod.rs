@@ -5,7 +5,9 @@ mod control;
 mod demo;
 mod explain;
 mod health;
+mod request;
 mod run;
+mod waf;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,6 +43,9 @@ enum Command {
     Check(check::CheckArgs),
     /// Say what would become of a request, stage by stage, with the line of configuration that decides.
     Explain(explain::ExplainArgs),
+    /// The rules of the web application firewall: list, show, explain, test, exclude.
+    #[command(subcommand)]
+    Waf(waf::WafCommand),
     /// Print the JSON schema of the configuration.
     Schema,
     /// Serve an embedded configuration with a sample service and development tokens, and print requests to try.
@@ -93,6 +98,7 @@ pub fn main() -> ExitCode {
         }
         Command::Check(args) => check::check(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Waf(command) => waf::run(&command),
         Command::Schema => {
             print!("{}", schema::schema());
             ExitCode::SUCCESS

@@ -18,7 +18,9 @@ use crate::config::reload::{Accepted, Host, Reloader, Source, accept};
 use crate::config::snapshot::Snapshot;
 use crate::edge::gateway::Gateway;
 use crate::edge::handover::{Inheritance, Offer};
-use crate::edge::server::{ServeAdmin, Server, access_log, adopt_state, inherit};
+use crate::edge::server::{
+    ServeAdmin, Server, access_log, adopt_state, audit_log, inherit, waf_log,
+};
 use crate::pipeline::trial;
 use crate::state::State;
 use crate::state::endpoints::{health, resolve};
@@ -91,8 +93,10 @@ async fn serve(
     serving: impl FnOnce(),
 ) -> Result<(), String> {
     let mut signals = Signals::install()?;
-    let telemetry = Arc::new(Telemetry::start(access_log(&accepted.snapshot))?);
-    let live = Arc::new(Live::new(accepted.snapshot.clone()));
+    let snapshot = accepted.snapshot.clone();
+    let telemetry = Arc::new(Telemetry::start(access_log(&snapshot), waf_log(&snapshot))?);
+    telemetry.configure_audit(audit_log(&snapshot))?;
+    let live = Arc::new(Live::new(snapshot));
     let gateway = Gateway::new(live.clone(), telemetry.clone(), workers);
     let offer = bind_offer(args.handover.as_deref())?;
     let mut inheritance = claim(args.handover.as_deref())?;

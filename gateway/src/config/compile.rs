@@ -20,7 +20,7 @@ use crate::stages::route::{RouteEntry, RouteTable};
 use crate::stages::screen::ScreenPlan;
 use crate::stages::upstream::ServicePlan;
 use crate::stages::waf::plan::Profiles;
-use crate::stages::{identity, normalise};
+use crate::stages::{identity, normalise, waf};
 use crate::state::State;
 
 /// The version of the format that this binary reads.
@@ -71,6 +71,7 @@ pub fn compile<'d>(
     };
     let routes = cx.within("routes", |cx| names.routes(cx));
     names.unused(cx);
+    let watch = names.watch(cx);
     if cx.has_errors() {
         return None;
     }
@@ -84,11 +85,15 @@ pub fn compile<'d>(
         subjects: subjects?,
         screen,
         table,
+        inspects: routes.iter().any(|route| route.waf.is_some()),
+        watch,
         routes: routes.into(),
         services: services.into_iter().filter_map(|(name, plan)| Some((name, plan?))).collect(),
         issuers,
         written: Written::new(document),
         access_log: document.telemetry.access_log.clone(),
+        waf_log: document.telemetry.waf_log.clone(),
+        audit_log: document.telemetry.audit_log.clone(),
     })
 }
 
@@ -278,6 +283,13 @@ impl Names<'_> {
             service,
             respond,
         })
+    }
+
+    /// What looks at requests that belong to no route because nobody can read them.
+    fn watch(&self, cx: &mut Compile) -> Option<Arc<waf::plan::Plan>> {
+        let default = self.document.defaults.waf.as_deref();
+        let logged = self.document.telemetry.waf_log.as_ref().is_some_and(|log| log.to != "off");
+        default.filter(|_| logged).and_then(|name| self.profiles.for_route(None, Some(name), cx))
     }
 
     fn destination(&self, section: &RouteSection, cx: &mut Compile) -> Option<Destination> {

@@ -77,6 +77,10 @@ pub struct AdminSection {
 pub struct TelemetrySection {
     /// One line per request.
     pub access_log: AccessLogSection,
+    /// One line per match of a rule, written before the answer ends. Absent: none.
+    pub waf_log: Option<WafLogSection>,
+    /// One record per request that rules objected to, with its fields. Absent: none.
+    pub audit_log: Option<AuditLogSection>,
     /// Key of the hash that stands for subjects in events. Absent: drawn at start, so hashes differ between runs.
     pub subject_key: Option<SecretRef>,
 }
@@ -89,6 +93,64 @@ pub struct AccessLogSection {
     pub to: String,
     /// Share of allowed requests that are written; refused and failed ones always are.
     pub allowed: crate::base::units::Percent,
+}
+
+/// The rules' matches, for go-ftw and for tools that read ModSecurity's error log. With it, the rules of `defaults.waf`
+/// also look at requests that are refused before they belong to a route.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WafLogSection {
+    /// `stdout`, `stderr`, `off`, or a file's path, opened for appending and reopened on SIGHUP.
+    pub to: String,
+    /// Form of a line.
+    #[serde(default)]
+    pub format: WafLogFormat,
+}
+
+/// Form of the WAF log's lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WafLogFormat {
+    /// That of ModSecurity's error log: `[id "N"] [msg "..."] ...`.
+    #[default]
+    ModSecurity,
+}
+
+/// Records of requests for auditors, with the fields of both heads and every match; never bodies, secrets masked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditLogSection {
+    /// `stdout`, `stderr`, `off`, or a file's path, opened for appending and reopened on SIGHUP.
+    pub to: String,
+    /// Form of a record.
+    #[serde(default)]
+    pub format: AuditLogFormat,
+    /// Which requests.
+    #[serde(default)]
+    pub requests: AuditRequests,
+}
+
+/// Form of the audit log's records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditLogFormat {
+    /// One object a line, with the names of ModSecurity's own JSON log.
+    #[default]
+    Json,
+    /// ModSecurity's native serial form.
+    Native,
+}
+
+/// Which requests the audit log holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditRequests {
+    /// Those that a rule matched, as far as the rules want a record (`SecAuditEngine`, `noauditlog`).
+    #[default]
+    Matched,
+    /// Those that were refused, by whichever stage.
+    Refused,
+    All,
 }
 
 impl Default for AccessLogSection {

@@ -55,6 +55,14 @@ pub fn load_str(name: &str, text: &str) -> Result<Loaded, Report> {
     parse(files::given(&[(name, text)]))
 }
 
+/// Loads texts, each under the name of its file, as one configuration.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_texts(texts: &[(&str, &str)]) -> Result<Loaded, Report> {
+    parse(files::given(texts))
+}
+
 pub(super) fn parse(files: Files) -> Result<Loaded, Report> {
     let Files { contents, checksum, directory } = files;
     let mut source = SourceMap::new();

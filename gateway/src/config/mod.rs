@@ -3,8 +3,9 @@
 //! Reading, in its order: [`files`] (bytes), `yaml` (text -> [`tree`], each value with its place), `merge` (files of a
 //! directory -> one tree), `check` (against the schema, every problem at once), `decode` (-> [`document`]). [`load`]
 //! runs them; [`report`] prints what is wrong. [`compile`] makes a [`snapshot`] of it, [`reload`] puts it behind the
-//! one pointer of [`live`].
+//! one pointer of [`live`]. [`amend`] changes a file in place.
 
+pub mod amend;
 mod check;
 pub mod compile;
 mod decode;

@@ -35,9 +35,13 @@ pub fn resolve(document: &mut Document, directory: &Path) {
             anchor.text(ca);
         }
     }
-    let log = &mut document.telemetry.access_log.to;
-    if !matches!(log.as_str(), "stdout" | "stderr" | "off") {
-        anchor.text(log);
+    let telemetry = &mut document.telemetry;
+    let waf_log = telemetry.waf_log.as_mut().map(|log| &mut log.to);
+    let audit_log = telemetry.audit_log.as_mut().map(|log| &mut log.to);
+    for log in [Some(&mut telemetry.access_log.to), waf_log, audit_log].into_iter().flatten() {
+        if !matches!(log.as_str(), "stdout" | "stderr" | "off") {
+            anchor.text(log);
+        }
     }
     anchor.secret(document.admin.as_mut().map(|admin| &mut admin.token));
     anchor.secret(document.telemetry.subject_key.as_mut());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::document::{AccessLogSection, RespondSection};
+use super::document::{AccessLogSection, AuditLogSection, RespondSection, WafLogSection};
 use super::listener_plan::ListenerPlan;
 use super::redact::Written;
 use crate::base::decision::Mode;
@@ -28,6 +28,10 @@ pub struct Snapshot {
     /// For operators to look at; nothing is decided by it.
     pub written: Written,
     pub access_log: AccessLogSection,
+    /// Absent: no such log.
+    pub waf_log: Option<WafLogSection>,
+    /// Absent: no such log.
+    pub audit_log: Option<AuditLogSection>,
     pub state: Arc<State>,
     pub listeners: BTreeMap<Arc<str>, Arc<ListenerPlan>>,
     pub admin: Option<AdminPlan>,
@@ -38,6 +42,10 @@ pub struct Snapshot {
     pub table: RouteTable,
     pub routes: Box<[RoutePlan]>,
     pub services: BTreeMap<String, Arc<ServicePlan>>,
+    /// Rules look at some requests: then heads are kept as they were sent.
+    pub inspects: bool,
+    /// The default profile, where matches are logged: its rules also look at requests that are refused at the door.
+    pub watch: Option<Arc<waf::plan::Plan>>,
 }
 
 /// The operators' own listener.

@@ -65,6 +65,11 @@ impl SourceMap {
         self.files.iter().map(|file| &*file.name)
     }
 
+    /// Names and texts of the files, in the order they were read.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|file| (&*file.name, file.text.as_str()))
+    }
+
     /// The text at a place, as written.
     pub(super) fn written(&self, place: Place) -> &str {
         let range = place.start as usize..place.end as usize;

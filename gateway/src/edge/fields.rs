@@ -1,8 +1,8 @@
 //! Header fields on their way: what a service gets of a request, what a client gets of an answer.
 
 use http::header::{
-    CONNECTION, EXPECT, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, CONNECTION, EXPECT, IF_RANGE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE,
+    SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, request, response};
@@ -10,6 +10,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
 use smallvec::SmallVec;
 
+use crate::pipeline::answer;
 use crate::pipeline::exchange::Exchange;
 use crate::stages::identity::forward::Forward;
 use crate::telemetry::trace::{self, Trace};
@@ -104,6 +105,13 @@ fn strip(headers: &mut HeaderMap, forward: &Forward) {
 
 fn add(headers: &mut HeaderMap, exchange: &Exchange, forward: &Forward, trace: Option<&Trace>) {
     let reading = &exchange.reading;
+    if answer::is_watched(exchange) {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        // A range is a piece of an answer: a leak that is fetched in pieces matches no rule (CVE-2022-39958). A service
+        // may always send the whole (RFC 9110 §14.2).
+        headers.remove(RANGE);
+        headers.remove(IF_RANGE);
+    }
     if let Some(identity) = &exchange.identity {
         headers.extend(forward.fields(identity));
     }

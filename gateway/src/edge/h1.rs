@@ -17,9 +17,11 @@ use super::gateway::Gateway;
 use super::listener::Stop;
 use super::reply::Reply;
 use super::stream::Gathered;
+use super::{audit, matches};
 use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding};
+use crate::base::raw::RawHead;
 use crate::pipeline;
 use crate::pipeline::exchange::{Arrival, Connection, End};
 use crate::stages::normalise::chunks::{Broken, Chunks};
@@ -63,14 +65,16 @@ pub(super) async fn serve(
         let length = match read_head(&mut stream, &mut bytes, &connection, quiet).await {
             Ok(Some(length)) => length,
             Ok(None) => return,
-            Err(finding) => return Box::pin(refuse(stream, finding, &connection, gateway)).await,
+            Err(finding) => {
+                return Box::pin(refuse(stream, finding, &bytes, &connection, gateway)).await;
+            }
         };
         let now = Now::read();
         let Admitted { arrival, request, rest, left } =
             match admit(&mut bytes, length, &connection, now) {
                 Ok(admitted) => admitted,
                 Err(finding) => {
-                    return Box::pin(refuse(stream, finding, &connection, gateway)).await;
+                    return Box::pin(refuse(stream, finding, &bytes, &connection, gateway)).await;
                 }
             };
         bytes = rest;
@@ -277,11 +281,12 @@ fn rewritten_line(head: &head::Head<'_>, target: &str) -> BytesMut {
     line
 }
 
-/// Answers a request that never became one, and closes so that the client can read it. Boxed by who calls it: its buffer
-/// would be a part of every idle connection.
+/// Answers a request that never became one, and closes so that the client can read it. `bytes` is what was read of it.
+/// Boxed by who calls it: its buffer would be a part of every idle connection.
 async fn refuse(
     mut stream: Stream,
     finding: Box<Finding>,
+    bytes: &[u8],
     connection: &Arc<Connection>,
     gateway: &Gateway,
 ) {
@@ -292,13 +297,19 @@ async fn refuse(
         raw_target: None,
     };
     let trace = Trace::of(&http::HeaderMap::new(), false);
-    let exchange = pipeline::refused(gateway.live.load(), arrival, trace.context, finding);
+    let raw = RawHead::new(&bytes[..bytes.len().min(connection.listener.bounds.head.0)]);
+    let mut exchange = pipeline::refused(gateway.live.load(), arrival, trace.context, finding, raw);
+    matches::log(&gateway.telemetry, &mut exchange);
     let Some(finding) = exchange.ledger.decisive_finding() else { return };
     let reply = Reply::problem(finding, trace.context.request_id().as_str());
-    let end = End { status: finding.code.status().as_u16(), ..End::default() };
-    gateway.telemetry.record(exchange.finish(None, end));
+    let answer = if raw.is_simple() { Vec::new() } else { reply.into_bytes() };
+    let status = if answer.is_empty() { 0 } else { finding.code.status().as_u16() };
+    let audit = audit::facts(&mut exchange, None, None);
+    let mut event = exchange.finish(None, End { status, ..End::default() });
+    event.audit = audit;
+    gateway.telemetry.record(event);
     let answer = async {
-        stream.write_all(&reply.into_bytes()).await?;
+        stream.write_all(&answer).await?;
         stream.flush().await?;
         stream.shutdown().await?;
         let mut read = 0;

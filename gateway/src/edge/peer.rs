@@ -142,8 +142,15 @@ fn retry_if(
     method: &Method,
 ) -> Box<Error> {
     let mut error = error;
-    error.set_retry(is_unanswered(session) && next(context, method).is_some());
+    error.set_retry(is_untouched(session, context) && next(context, method).is_some());
     error
+}
+
+/// Nothing of an answer has reached the client, or the rules that look at answers first.
+fn is_untouched(session: &Session, context: &Context) -> bool {
+    let upstream = context.exchange.as_ref().and_then(|exchange| exchange.upstream.as_ref());
+    is_unanswered(session)
+        && upstream.and_then(|upstream| upstream.status).is_none_or(|status| status < 200)
 }
 
 fn next(context: &mut Context, method: &Method) -> Option<()> {

@@ -13,6 +13,7 @@ use http::StatusCode;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::protocols::Digest;
+use pingora::protocols::http::ServerSession;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
@@ -20,11 +21,13 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use super::body::Held;
 use super::peer::Attempt;
 use super::reply::Reply;
-use super::{fields, peer};
+use super::watched::Back;
+use super::{answer, audit, fields, matches, peer};
 use crate::base::code::Code;
 use crate::base::decision::Finding;
 use crate::base::event::Outcome;
 use crate::base::net::any_contains;
+use crate::base::raw::RawHead;
 use crate::config::live::Live;
 use crate::pipeline;
 use crate::pipeline::exchange::{Arrival, End, Exchange, Head};
@@ -53,6 +56,10 @@ pub(super) struct Context {
     pub(super) exchange: Option<Box<Exchange>>,
     trace: Option<Trace>,
     pub(super) held: Held,
+    /// Set while rules look at the answer's body: where the client's session comes back to.
+    pub(super) watched: Option<Back>,
+    /// Bytes of an answer that its session did not count.
+    pub(super) uncounted_bytes: u64,
     /// Boxed: the framework moves this state around by value.
     pub(super) attempt: Option<Box<Attempt>>,
 }
@@ -82,8 +89,9 @@ impl Proxy {
         context: &mut Context,
     ) -> Result<Result<(), Refused>> {
         let exchange = context.exchange()?;
-        let decided =
-            AssertUnwindSafe(pipeline::head(exchange, head(session))).catch_unwind().await;
+        let raw = if exchange.snapshot.inspects { raw_head(session) } else { Bytes::new() };
+        let head = Head { raw: RawHead::new(&raw), ..head(session) };
+        let decided = AssertUnwindSafe(pipeline::head(exchange, head)).catch_unwind().await;
         match decided {
             Ok(Ok(())) => {}
             Ok(Err(refused)) => return Ok(Err(refused)),
@@ -95,6 +103,26 @@ impl Proxy {
         let exchange = context.exchange()?;
         pipeline::permit(exchange);
         Ok(Ok(()))
+    }
+
+    /// Answers with the decisive finding.
+    async fn refuse(&self, session: &mut Session, context: &mut Context) -> Result<()> {
+        let exchange = context.exchange()?;
+        matches::log(&self.telemetry, exchange);
+        let Some(finding) = exchange.ledger.decisive_finding() else { return Ok(()) };
+        let reply = Reply::problem(finding, exchange.trace.request_id().as_str());
+        let head_only = session.req_header().method == http::Method::HEAD;
+        if !session.as_downstream_mut().is_body_done() {
+            // The rest of the body is not read, so nothing after it on this connection can be.
+            session.set_keepalive(None);
+        }
+        reply.write(session, head_only).await?;
+        if session.is_http2() && !session.as_downstream_mut().is_body_done() {
+            // A reset would overtake the answer: the client gets a moment to finish.
+            let drain = session.as_downstream_mut().drain_request_body();
+            let _ = tokio::time::timeout(Duration::from_secs(2), drain).await;
+        }
+        Ok(())
     }
 
     /// A stage panicked: a bug of ours must not let a request pass.
@@ -114,6 +142,15 @@ pub(super) fn head(session: &Session) -> Head<'_> {
         version: header.version,
         target: header.raw_path(),
         authority: header.uri.authority().map(http::uri::Authority::as_str),
+        raw: RawHead::default(),
+    }
+}
+
+/// The head of HTTP/1 as we read it, but for its line where that was rewritten. Not a copy.
+fn raw_head(session: &Session) -> Bytes {
+    match session.as_downstream() {
+        ServerSession::H1(session) => session.get_headers_raw_bytes(),
+        _ => Bytes::new(),
     }
 }
 
@@ -163,13 +200,14 @@ impl ProxyHttp for Proxy {
 
     async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
         if let Err(Refused) = self.decide(session, context).await? {
-            refuse(session, context).await?;
+            self.refuse(session, context).await?;
             return Ok(true);
         }
         let exchange = context.exchange()?;
         let Some(respond) = exchange.route().and_then(|route| route.respond.clone()) else {
             return Ok(false);
         };
+        matches::log(&self.telemetry, exchange);
         let reply = Reply::configured(&respond, &exchange.answer_fields);
         let head_only = session.req_header().method == http::Method::HEAD;
         reply.write(session, head_only).await?;
@@ -224,14 +262,28 @@ impl ProxyHttp for Proxy {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         context: &mut Context,
     ) -> Result<()> {
         peer::answered(context, response.status);
+        answer::begin(&self.telemetry, session, response, context)?;
         let (exchange, trace) = context.exchange_and_trace()?;
         fields::to_client(response, exchange, trace);
         Ok(())
+    }
+
+    fn response_body_filter(
+        &self,
+        _: &mut Session,
+        _: &mut Option<Bytes>,
+        end: bool,
+        context: &mut Context,
+    ) -> Result<Option<Duration>> {
+        if end {
+            matches::log(&self.telemetry, context.exchange()?);
+        }
+        Ok(None)
     }
 
     fn fail_to_connect(
@@ -252,6 +304,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
         reused: bool,
     ) -> Box<Error> {
+        answer::restore(&self.telemetry, session, context);
         peer::broke(session, context, error, reused)
     }
 
@@ -261,6 +314,7 @@ impl ProxyHttp for Proxy {
         error: &Error,
         context: &mut Context,
     ) -> FailToProxy {
+        answer::restore(&self.telemetry, session, context);
         if is_unanswered(session)
             && let Some(exchange) = context.exchange.as_deref_mut()
         {
@@ -275,7 +329,7 @@ impl ProxyHttp for Proxy {
             // The framework ends the connection after this: the client should read so.
             session.set_keepalive(None);
             // The client may be gone by now; the event is made all the same.
-            let _ = refuse(session, context).await;
+            let _ = self.refuse(session, context).await;
         } else if !session.is_http2() {
             // An answer that breaks off: what there is of it goes out before the connection ends.
             session.as_downstream_mut().shutdown().await;
@@ -285,14 +339,20 @@ impl ProxyHttp for Proxy {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
-        let Some(exchange) = context.exchange.take() else { return };
+        answer::restore(&self.telemetry, session, context);
+        let Some(mut exchange) = context.exchange.take() else { return };
+        matches::log(&self.telemetry, &mut exchange);
         let end = End {
             status: answered(session),
             bytes_in: session.body_bytes_read() as u64,
-            bytes_out: session.body_bytes_sent() as u64,
+            bytes_out: session.body_bytes_sent() as u64 + context.uncounted_bytes,
             failed: error.map(outcome),
         };
-        self.telemetry.record(exchange.finish(Some(head(session)), end));
+        let answer = session.response_written().map(|response| &response.headers);
+        let audit = audit::facts(&mut exchange, Some(head(session)), answer);
+        let mut event = exchange.finish(Some(head(session)), end);
+        event.audit = audit;
+        self.telemetry.record(event);
     }
 
     /// The event says it; a line per failed request would let clients fill the disk.
@@ -309,25 +369,6 @@ impl ProxyHttp for Proxy {
     ) -> bool {
         true
     }
-}
-
-/// Answers with the decisive finding.
-async fn refuse(session: &mut Session, context: &mut Context) -> Result<()> {
-    let exchange = context.exchange()?;
-    let Some(finding) = exchange.ledger.decisive_finding() else { return Ok(()) };
-    let reply = Reply::problem(finding, exchange.trace.request_id().as_str());
-    let head_only = session.req_header().method == http::Method::HEAD;
-    if !session.as_downstream_mut().is_body_done() {
-        // The rest of the body is not read, so nothing after it on this connection can be.
-        session.set_keepalive(None);
-    }
-    reply.write(session, head_only).await?;
-    if session.is_http2() && !session.as_downstream_mut().is_body_done() {
-        // A reset would overtake the answer: the client gets a moment to finish.
-        let drain = session.as_downstream_mut().drain_request_body();
-        let _ = tokio::time::timeout(Duration::from_secs(2), drain).await;
-    }
-    Ok(())
 }
 
 /// The finding that a failure of the service stands for; `None` when the client is gone.

@@ -21,11 +21,12 @@ use super::gateway::Gateway;
 use super::handover::{self, Inheritance, Passed};
 use super::listener::{self, Door, Slots, Stop};
 use crate::base::clock::Now;
+use crate::config::document::AuditLogFormat;
 use crate::config::listener_plan::ListenerPlan;
 use crate::config::reload::Host;
 use crate::config::snapshot::{AdminPlan, Snapshot};
 use crate::state::endpoints::resolve;
-use crate::telemetry::{AccessLog, Target};
+use crate::telemetry::{AccessLog, AuditFormat, AuditLog, Target};
 
 /// Name under which the admin listener is handed over; no listener of a configuration can have it.
 pub const ADMIN: &str = "(admin)";
@@ -347,8 +348,11 @@ impl Host for Server {
         adopt_state(next, &self.runtime);
         let routes: Vec<Arc<str>> = next.routes.iter().map(|route| route.id.clone()).collect();
         self.gateway.telemetry.metrics().begin_generation(next.generation, &routes);
-        if let Err(error) = self.gateway.telemetry.configure(access_log(next)) {
-            log::error!(target: "yett::edge", "access log: {error}; the old one goes on");
+        if let Err(error) = self.gateway.telemetry.configure(access_log(next), waf_log(next)) {
+            log::error!(target: "yett::edge", "{error}; the old one goes on");
+        }
+        if let Err(error) = self.gateway.telemetry.configure_audit(audit_log(next)) {
+            log::error!(target: "yett::edge", "{error}; the old one goes on");
         }
         let prepared = std::mem::take(&mut *self.prepared.lock());
         self.stop_gone(next, &prepared.listeners);
@@ -377,6 +381,24 @@ pub fn adopt_state(next: &Snapshot, runtime: &Handle) {
 pub fn access_log(snapshot: &Snapshot) -> AccessLog {
     let section = &snapshot.access_log;
     AccessLog { target: Target::parse(&section.to), allowed_percent: section.allowed.0 }
+}
+
+/// Where a configuration wants the log of the rules' matches.
+pub fn waf_log(snapshot: &Snapshot) -> Target {
+    let section = snapshot.waf_log.as_ref();
+    section.map_or(Target::Off, |section| Target::parse(&section.to))
+}
+
+/// Where a configuration wants records for auditors.
+pub fn audit_log(snapshot: &Snapshot) -> AuditLog {
+    let section = snapshot.audit_log.as_ref();
+    AuditLog {
+        target: section.map_or(Target::Off, |section| Target::parse(&section.to)),
+        format: match section.map(|section| section.format) {
+            Some(AuditLogFormat::Native) => AuditFormat::Native,
+            Some(AuditLogFormat::Json) | None => AuditFormat::Json,
+        },
+    }
 }
 
 /// Takes over from the process behind `path`, if there is one.

@@ -9,18 +9,20 @@ use smallvec::SmallVec;
 
 use super::mode::Ledger;
 use super::permit::Permit;
+use super::refused;
 use crate::base::clock::Now;
 use crate::base::event::{
     Event, IdentityFacts, LimitFacts, Outcome, RequestFacts, RouteRef, TraceContext, UpstreamFacts,
 };
 use crate::base::identity::Identity;
 use crate::base::net::{Client, canonical_ip};
+use crate::base::raw::RawHead;
 use crate::base::request::{Canonical, Request};
 use crate::config::listener_plan::ListenerPlan;
 use crate::config::snapshot::{RoutePlan, Snapshot};
-use crate::stages::normalise;
 use crate::stages::route::Matched;
-use crate::stages::waf::decide::Inspection;
+use crate::stages::waf::decide::{Inspection, Sent};
+use crate::stages::{normalise, waf};
 
 /// What all requests of a connection share.
 #[derive(Debug)]
@@ -71,6 +73,14 @@ pub struct Head<'a> {
     /// Target as parsed, for HTTP/2.
     pub target: &'a [u8],
     pub authority: Option<&'a str>,
+    /// The head as it was sent over HTTP/1; empty where nobody asks for it (see [`Snapshot::inspects`]).
+    pub raw: RawHead<'a>,
+}
+
+impl<'a> Head<'a> {
+    pub(super) fn sent(&self) -> Sent<'a> {
+        Sent { head: self.raw, target: self.target, authority: self.authority }
+    }
 }
 
 /// The state of one request, from its head to its event.
@@ -89,8 +99,12 @@ pub struct Exchange {
     /// Fields that limits add to an allowed answer.
     pub answer_fields: Vec<(http::HeaderName, HeaderValue)>,
     pub inspection: Option<Inspection>,
+    /// The rules do not look at this request, which its event says.
+    pub(super) sampled_out: Option<Arc<waf::plan::Plan>>,
     pub(super) permit: Option<Permit>,
     pub upstream: Option<UpstreamFacts>,
+    /// What could be read of a request that never became one.
+    pub(super) sent: Option<Box<RequestFacts>>,
     /// Instead of a token: offline tests and explanations say who asks. Never set for a request from a socket.
     pub offline: Option<Offline>,
 }
@@ -158,8 +172,10 @@ impl Exchange {
             limits: SmallVec::new(),
             answer_fields: Vec::new(),
             inspection: None,
+            sampled_out: None,
             permit: None,
             upstream: None,
+            sent: None,
             offline: None,
         })
     }
@@ -173,6 +189,14 @@ impl Exchange {
     pub fn last_lap(&self) -> Now {
         let lap = self.ledger.last_lap();
         self.started.after(lap.saturating_duration_since(self.started.instant))
+    }
+
+    /// Host and path, canonical or, where there is no such reading, as they were sent.
+    pub fn asked(&self) -> (&str, &str) {
+        match &self.sent {
+            Some(sent) => (&sent.host, &sent.path),
+            None => (&self.reading.canonical.host, &self.reading.canonical.path),
+        }
     }
 
     /// The proof that every stage agreed. Nothing goes upstream without it.
@@ -199,14 +223,21 @@ impl Exchange {
             listener: self.connection.listener.name.clone(),
             generation: self.snapshot.generation,
             route,
-            request: request_facts(self.reading, head),
+            request: match self.sent.take() {
+                Some(sent) => *sent,
+                None => request_facts(self.reading, head),
+            },
             identity: self.identity.take().map(|identity| IdentityFacts {
                 issuer: identity.issuer_name.clone(),
                 subject_hash: self.snapshot.subjects.hash(&identity.issuer, &identity.subject),
                 mfa: identity.mfa,
             }),
             findings,
-            waf: self.inspection.take().map(Inspection::into_facts),
+            waf: match self.inspection.take() {
+                Some(inspection) => Some(inspection.into_facts()),
+                None => self.sampled_out.map(|plan| plan.sampled_out()),
+            },
+            audit: None,
             limits: self.limits,
             token_cached: self.token_cached,
             upstream: self.upstream,
@@ -234,14 +265,22 @@ fn request_facts(reading: Reading, head: Option<Head<'_>>) -> RequestFacts {
     let user_agent = head
         .and_then(|head| head.headers.get(header::USER_AGENT))
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into());
-    RequestFacts {
+    let mut facts = RequestFacts {
         client: reading.client,
-        method: head.map(|head| head.method.clone()).unwrap_or_default(),
+        method: head.map(|head| head.method.clone()),
         secure: reading.secure,
         host: reading.canonical.host,
         path: reading.canonical.path,
         query: reading.canonical.query,
         version: head.map_or(Version::HTTP_11, |head| head.version),
         user_agent,
+    };
+    if facts.path.is_empty()
+        && let Some(head) = head
+    {
+        // It was refused because it has no canonical reading.
+        (facts.path, facts.query) = refused::split(head.target);
+        facts.host = head.authority.unwrap_or_default().to_owned();
     }
+    facts
 }

@@ -5,28 +5,30 @@
 //! head:  normalise > screen > route > ratelimit (early) > identity > policy > ratelimit (late) > waf (head)
 //! body:  waf (body)
 //! permit: all of the above
+//! answer: waf (head, body)
 //! ```
 
+pub mod answer;
 pub mod exchange;
 pub mod mode;
 pub mod permit;
+mod refused;
 pub mod trial;
+
+pub use refused::refused;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use http::HeaderMap;
-
 use crate::base::bounds;
 use crate::base::clock::Now;
 use crate::base::code::{Code, Stage};
 use crate::base::decision::{Decision, Finding};
-use crate::base::event::TraceContext;
 use crate::base::identity::Identity;
 use crate::base::request::Request;
-use crate::config::snapshot::{RoutePlan, Snapshot};
+use crate::config::snapshot::RoutePlan;
 use crate::stages::identity::Outcome;
 use crate::stages::normalise::decide::{Raw, decide as normalise};
 use crate::stages::ratelimit::decide::{Checked, LimitSet};
@@ -36,14 +38,17 @@ use crate::stages::waf::decide::Inspection;
 use crate::stages::{identity, policy, screen};
 use crate::state::tokens::TokenCache;
 
-use exchange::{Arrival, Exchange, Head, Offline, Reading};
+use exchange::{Exchange, Head, Offline, Reading};
 use mode::{Ledger, Refused};
 use permit::Permit;
 
 /// Everything that can be decided from the head.
 pub async fn head(x: &mut Exchange, head: Head<'_>) -> Result<(), Refused> {
     let now = x.started;
-    read(&mut x.reading, &mut x.ledger, head)?;
+    if let Err(refused) = read(&mut x.reading, &mut x.ledger, head) {
+        refused::unreadable(x, head);
+        return Err(refused);
+    }
     let request = x.reading.request(head);
 
     let screened =
@@ -57,7 +62,10 @@ pub async fn head(x: &mut Exchange, head: Head<'_>) -> Result<(), Refused> {
     let snapshot = x.snapshot.clone();
     let route = snapshot.route(matched.index);
     x.matched = Some(matched);
-    x.ledger.demand(route.normalise.admit(&x.reading.canonical))?;
+    if let Err(refused) = x.ledger.demand(route.normalise.admit(&x.reading.canonical)) {
+        refused::unreadable(x, head);
+        return Err(refused);
+    }
     if let Some(plan) = &route.screen {
         x.ledger.weigh(plan.mode, plan.decide(request.client.ip))?;
     }
@@ -204,22 +212,14 @@ async fn verify(
 
 fn inspect_head(x: &mut Exchange, head: Head<'_>, route: &RoutePlan) -> Result<(), Refused> {
     let Some(plan) = &route.waf else { return Ok(()) };
-    let (inspection, decision) = Inspection::head(plan, &x.reading.request(head));
+    // Offline every request is looked at: what a test proves must not depend on chance.
+    if x.offline.is_none() && !plan.samples(x.trace.trace_id) {
+        x.sampled_out = Some(plan.clone());
+        return Ok(());
+    }
+    let (inspection, decision) = Inspection::head(plan, &x.reading.request(head), &head.sent());
     x.inspection = Some(inspection);
     let weighed = x.ledger.weigh(plan.mode, decision).map(drop);
     x.ledger.lap(Stage::Waf);
     weighed
-}
-
-/// A request that never became one: its finding is all there is to say.
-pub fn refused(
-    snapshot: Arc<Snapshot>,
-    arrival: Arrival,
-    trace: TraceContext,
-    finding: Box<Finding>,
-) -> Box<Exchange> {
-    let mut exchange = Exchange::begin(snapshot, arrival, trace, &HeaderMap::new());
-    exchange.ledger.refuse(finding);
-    exchange.ledger.lap(Stage::Normalise);
-    exchange
 }

@@ -11,6 +11,7 @@ use super::exchange::{Arrival, Connection, Exchange, Head, Offline};
 use crate::base::clock::Now;
 use crate::base::compile::Compile;
 use crate::base::event::TraceContext;
+use crate::base::raw::RawHead;
 use crate::config::document::{TestExpect, TestRequest, TestSection};
 use crate::config::reload::failed;
 use crate::config::snapshot::Snapshot;
@@ -18,7 +19,7 @@ use crate::stages::normalise::decide::{Raw, decide};
 use crate::stages::waf::decide::too_large;
 
 /// Address of a client that a test does not name (RFC 5737).
-const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+pub const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// A request that was tried.
 #[derive(Debug)]
@@ -66,6 +67,7 @@ pub fn run(snapshot: &Arc<Snapshot>, request: &TestRequest) -> Result<Trial, Str
                 version: Version::HTTP_11,
                 target: b"",
                 authority: None,
+                raw: RawHead::default(),
             };
             // Offline nothing waits: the future is ready at its first poll.
             super::head(&mut exchange, head).now_or_never().ok_or("a stage waited")?

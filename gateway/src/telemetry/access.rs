@@ -107,7 +107,9 @@ fn request(json: &mut Json<'_>, event: &Event) {
     json.nest("http", |json| {
         json.plain("version", version(request.version));
         json.nest("request", |json| {
-            json.text("method", request.method.as_str(), METHOD_BYTES);
+            if let Some(method) = &request.method {
+                json.text("method", method.as_str(), METHOD_BYTES);
+            }
             json.number("bytes", event.bytes_in);
         });
         json.nest("response", |json| {
@@ -208,6 +210,9 @@ fn waf(json: &mut Json<'_>, facts: &WafFacts) {
     json.number("score", facts.score);
     json.number("threshold", facts.threshold);
     json.plain("inspected", inspected(facts.inspected));
+    if let Some(response) = facts.response {
+        json.plain("response", inspected(response));
+    }
     json.number("matches_total", facts.matches.len() as u64);
     json.list("matches", facts.matches.iter().take(LISTED), rule_match);
 }
@@ -279,6 +284,7 @@ fn inspected(inspected: Inspected) -> &'static str {
         Inspected::Whole => "whole",
         Inspected::Head => "head",
         Inspected::Partial => "partial",
+        Inspected::SampledOut => "sampled_out",
     }
 }
 

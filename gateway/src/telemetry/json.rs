@@ -136,7 +136,7 @@ fn escape_char(out: &mut Vec<u8>, found: char) {
 
 /// Characters that do something where a log is shown: controls (C0, DEL, C1: line breaks and terminal
 /// sequences), markup, invisible and direction-changing ones (CVE-2021-42574), line separators, tags.
-fn acts(found: char) -> bool {
+pub(crate) fn acts(found: char) -> bool {
     found.is_control()
         || matches!(found, '<' | '>' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
         || matches!(found, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')

@@ -1,4 +1,4 @@
-//! Where lines go. Only the writer's thread is here; a target that is slow, full or gone costs lines, which are
+//! Where lines go. A target that is slow, full or gone costs lines, which are
 //! counted, and never time of a request.
 
 use std::fs::OpenOptions;
@@ -17,7 +17,7 @@ const PENDING_BYTES: usize = 8 * 1024 * 1024;
 /// A pipe that polls writable takes this much without blocking (`PIPE_BUF`, pipe(7)).
 const PIPE_CHUNK: usize = 4096;
 
-/// Where the access log is written.
+/// Where a log is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Off,
@@ -45,7 +45,7 @@ impl Target {
             Target::Stderr => io::stderr().as_fd().try_clone_to_owned(),
             Target::File(path) => open_file(path),
         };
-        opened.map(Some).map_err(|error| format!("access log `{self}`: {error}"))
+        opened.map(Some).map_err(|error| format!("log `{self}`: {error}"))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::metrics::{DropKind, shard, shards};
-use crate::base::event::{Event, Outcome};
+use crate::base::event::{AuditFacts, Event, Outcome};
 
 /// What the queue may hold, over all shards. At 100,000 events a second a tick of 50 ms brings 5,000.
 #[derive(Clone, Copy, Debug)]
@@ -181,7 +181,20 @@ pub(super) fn weight_of(event: &Event) -> usize {
             size_of_val(found) + found.message.len() + found.target.len() + found.matched.len()
         })
         .sum();
-    size_of_val(event) + texts + findings + matches
+    size_of_val(event) + texts + findings + matches + event.audit.as_deref().map_or(0, audit_weight)
+}
+
+fn audit_weight(audit: &AuditFacts) -> usize {
+    let fields = audit.request_fields.iter().chain(&audit.answer_fields);
+    let fields: usize = fields.map(|(name, value)| name.as_str().len() + value.len() + 64).sum();
+    let text = |found: &waf_rules::Match| {
+        size_of_val(found)
+            + found.message.len()
+            + found.data.len()
+            + found.target.len()
+            + found.matched.len()
+    };
+    size_of_val(audit) + fields + audit.matches.iter().map(text).sum::<usize>()
 }
 
 fn ended_us(event: &Event) -> u128 {

@@ -27,6 +27,8 @@ const WHOLE: [&str; 14] = [
     "mac", "bearer",
 ];
 
+/// Digits of the longest card number.
+const CARD_DIGITS: usize = 19;
 /// Longest name that is read; longer ones count as secret when they are not.
 const NAME_BYTES: usize = 256;
 /// Longest name that is looked for in prose; of longer ones the end counts.
@@ -77,6 +79,13 @@ pub fn path(path: &str) -> Cow<'_, str> {
 
 /// A text with everything taken out that has a secret's shape.
 pub fn text(text: &str) -> Cow<'_, str> {
+    match cards(text) {
+        Cow::Borrowed(text) => shaped(text),
+        Cow::Owned(text) => Cow::Owned(shaped(&text).into_owned()),
+    }
+}
+
+fn shaped(text: &str) -> Cow<'_, str> {
     static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&shapes()).ok());
     if !may_hold_shape(text) {
         return Cow::Borrowed(text);
@@ -91,27 +100,85 @@ pub fn text(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A text without the numbers of payment cards (ISO/IEC 7812: 13 to 19 digits, the last one Luhn's, the first one of a
+/// card network), written together or in groups.
+fn cards(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let (mut shown, mut kept, mut at) = (String::new(), 0, 0);
+    while at < bytes.len() {
+        let begins = bytes[at].is_ascii_digit() && (at == 0 || !bytes[at - 1].is_ascii_digit());
+        match card_end(bytes, at).filter(|_| begins) {
+            Some(end) => {
+                shown.push_str(&text[kept..at]);
+                shown.push_str(REDACTED);
+                (kept, at) = (end, end);
+            }
+            None => at += 1,
+        }
+    }
+    if kept == 0 { Cow::Borrowed(text) } else { Cow::Owned(shown + &text[kept..]) }
+}
+
+/// Where the card's number ends that begins at `at`, if one does. Groups are whole: a number within a longer one is none.
+fn card_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut digits: SmallVec<[u8; 24]> = SmallVec::new();
+    let mut end = at;
+    loop {
+        while let Some(digit) = bytes.get(end).filter(|byte| byte.is_ascii_digit()) {
+            digits.push(digit - b'0');
+            end += 1;
+            if digits.len() > CARD_DIGITS {
+                return None;
+            }
+        }
+        if is_card(&digits) {
+            return Some(end);
+        }
+        let grouped = bytes.get(end).is_some_and(|byte| b" -+".contains(byte));
+        if !grouped || !bytes.get(end + 1).is_some_and(u8::is_ascii_digit) {
+            return None;
+        }
+        end += 1;
+    }
+}
+
+fn is_card(digits: &[u8]) -> bool {
+    if digits.len() < 13 || !(2..=6).contains(&digits[0]) {
+        return false;
+    }
+    let weighed = |(place, digit): (usize, &u8)| match place % 2 {
+        0 => u32::from(*digit),
+        _ => u32::from(digit * 2 % 10 + digit * 2 / 10),
+    };
+    digits.iter().rev().enumerate().map(weighed).sum::<u32>() % 10 == 0
+}
+
 /// A free text such as evidence: shapes, and what follows a secret name and `=` or `:`.
 pub fn prose(prose: &str) -> Cow<'_, str> {
-    static PAIRS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    static HEADS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let name = format!(r#"(?P<name>[A-Za-z0-9_.\[\]-]{{1,{PAIR_NAME_BYTES}}})"#);
-        let sign = r#"(?P<sign>["'`]?[ \t]{0,2}(?:=|:|%3[aAdD])[ \t]{0,2})"#;
-        let value = r#"(?:"[^"]*"?|'[^']*'?|`[^`]*`?|[^ \t\r\n&,;"'`}]+)"#;
-        Regex::new(&format!("{name}{sign}{value}")).ok()
+        Regex::new(&format!(r#"{name}["'`]?[ \t]{{0,2}}(?:=|:|%3[aAdD])[ \t]{{0,2}}"#)).ok()
     });
-    let Some(pairs) = &*PAIRS else { return Cow::Borrowed(REDACTED) };
+    static VALUE: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r#"^(?:"[^"]*"?|'[^']*'?|`[^`]*`?|[^ \t\r\n&,;"'`}]+)"#).ok());
+    let (Some(heads), Some(value)) = (&*HEADS, &*VALUE) else { return Cow::Borrowed(REDACTED) };
     let shaped = text(prose);
     if !may_hold_pair(&shaped) {
         return shaped;
     }
-    let pass = |found: &Captures<'_>| {
-        let (name, sign) = (&found["name"], &found["sign"]);
-        if is_secret_name(name) { format!("{name}{sign}{REDACTED}") } else { found[0].to_owned() }
-    };
-    match pairs.replace_all(&shaped, pass) {
-        Cow::Borrowed(_) => shaped,
-        Cow::Owned(redacted) => Cow::Owned(redacted),
+    let (mut shown, mut kept, mut at) = (String::new(), 0, 0);
+    // A value may hold the next name: `https://host/?token=...` is one pair within another.
+    while let Some(found) = heads.captures_at(&shaped, at) {
+        at = found.get(0).map_or(shaped.len(), |head| head.end());
+        let secret = value.find(&shaped[at..]).filter(|_| is_secret_name(&found["name"]));
+        if let Some(secret) = secret {
+            shown.push_str(&shaped[kept..at]);
+            shown.push_str(REDACTED);
+            at += secret.end();
+            kept = at;
+        }
     }
+    if kept == 0 { shaped } else { Cow::Owned(shown + &shaped[kept..]) }
 }
 
 /// A value that was found at `target`, e.g. `ARGS:password` or `REQUEST_HEADERS:authorization`.

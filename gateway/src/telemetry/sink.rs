@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::access;
+use super::audit::{self, AuditFormat, AuditLog};
 use super::feed::{Feed, Recorded};
 use super::metrics::{DropKind, DropPlace, Metrics};
 use super::output::{Output, Target};
@@ -43,6 +44,7 @@ pub(super) struct Shared {
 struct Orders {
     reopen: bool,
     replace: Option<(Output, u8)>,
+    replace_audit: Option<(Output, AuditFormat)>,
     /// Flushes asked for, and done.
     flush_wanted: u64,
     flush_done: u64,
@@ -71,7 +73,14 @@ impl Sink {
             done: Condvar::new(),
         });
         let percent = settings.allowed_percent;
-        let mut writer = Writer { shared: shared.clone(), output, percent, failing: false };
+        let mut writer = Writer {
+            shared: shared.clone(),
+            output,
+            percent,
+            audit: Output::open(Target::Off)?,
+            format: AuditFormat::default(),
+            failing: false,
+        };
         let writer = std::thread::Builder::new()
             .name("yett-events".into())
             .spawn(move || writer.run())
@@ -93,6 +102,14 @@ impl Sink {
     pub(super) fn configure(&self, settings: AccessLog) -> Result<(), String> {
         let output = Output::open(settings.target)?;
         self.shared.orders.lock().replace = Some((output, settings.allowed_percent));
+        self.wake();
+        Ok(())
+    }
+
+    /// As [`configure`](Self::configure), of the audit log.
+    pub(super) fn configure_audit(&self, settings: AuditLog) -> Result<(), String> {
+        let output = Output::open(settings.target)?;
+        self.shared.orders.lock().replace_audit = Some((output, settings.format));
         self.wake();
         Ok(())
     }
@@ -146,6 +163,8 @@ struct Writer {
     shared: Arc<Shared>,
     output: Output,
     percent: u8,
+    audit: Output,
+    format: AuditFormat,
     /// The last write failed: one record in the process log for a series of failures.
     failing: bool,
 }
@@ -162,7 +181,7 @@ impl Writer {
             self.write();
             self.shared.metrics.process_log_suppressed(process_log::suppressed());
             let mut orders = self.shared.orders.lock();
-            if !self.output.has_pending() {
+            if !self.output.has_pending() && !self.audit.has_pending() {
                 orders.flush_done = orders.flush_done.max(flush);
                 self.shared.done.notify_all();
             }
@@ -185,7 +204,14 @@ impl Writer {
         let mut orders = self.shared.orders.lock();
         let (flush, stop) = (orders.flush_wanted, orders.stop);
         let (reopen, replace) = (std::mem::take(&mut orders.reopen), orders.replace.take());
+        let replace_audit = orders.replace_audit.take();
         drop(orders);
+        if let Some((audit, format)) = replace_audit {
+            self.write();
+            let old = std::mem::replace(&mut self.audit, audit);
+            self.audit.inherit(old);
+            self.format = format;
+        }
         if let Some((output, percent)) = replace {
             self.write();
             let old = std::mem::replace(&mut self.output, output);
@@ -194,9 +220,11 @@ impl Writer {
         }
         if reopen {
             self.write();
-            if let Err(error) = self.output.reopen() {
-                self.shared.metrics.log_error();
-                log::error!("access log not reopened, the old file stays: {error}");
+            for output in [&mut self.output, &mut self.audit] {
+                if let Err(error) = output.reopen() {
+                    self.shared.metrics.log_error();
+                    log::error!("log not reopened, the old file stays: {error}");
+                }
             }
         }
         (flush, stop)
@@ -205,6 +233,7 @@ impl Writer {
     fn record(&mut self, event: Box<Event>) {
         let kind = kind_of(&event);
         let recorded = self.shared.feed.add(event);
+        self.record_audit(&recorded);
         if self.output.is_off() || !self.is_sampled(kind, &recorded) {
             return;
         }
@@ -219,20 +248,35 @@ impl Writer {
         }
     }
 
+    fn record_audit(&mut self, recorded: &Recorded) {
+        if self.audit.is_off() || recorded.event.audit.is_none() {
+            return;
+        }
+        let (output, format) = (&mut self.audit, self.format);
+        let written = catch_unwind(AssertUnwindSafe(|| {
+            output.append(DropKind::Security, |out| audit::encode(recorded, format, out))
+        }));
+        match written {
+            Ok(true) => {}
+            Ok(false) => self.shared.metrics.audit_log_dropped(),
+            Err(_) => self.shared.metrics.panic_caught(),
+        }
+    }
+
     /// By our own span, which nobody else chooses.
     fn is_sampled(&self, kind: DropKind, recorded: &Recorded) -> bool {
         kind == DropKind::Security || recorded.event.trace.span_id % 100 < u64::from(self.percent)
     }
 
     fn write(&mut self) {
-        match self.output.write(PATIENCE_MS) {
-            Ok(()) => self.failing = false,
-            Err(error) => {
-                self.shared.metrics.log_error();
-                if !std::mem::replace(&mut self.failing, true) {
-                    log::error!("access log cannot be written: {error}");
-                }
+        let (audit, access) = (self.audit.write(PATIENCE_MS), self.output.write(PATIENCE_MS));
+        let failures: Vec<_> = [access.err(), audit.err()].into_iter().flatten().collect();
+        for error in &failures {
+            self.shared.metrics.log_error();
+            if !std::mem::replace(&mut self.failing, true) {
+                log::error!("log cannot be written: {error}");
             }
         }
+        self.failing = !failures.is_empty();
     }
 }

@@ -94,7 +94,7 @@ impl Match {
     pub fn log_line(&self) -> String {
         let mut line = format!("WAF: Warning. {} at ", self.operator);
         // The name of an argument is the client's text: unescaped it could forge a field.
-        escape(&mut line, &self.target);
+        quote(&mut line, &self.target);
         line.push('.');
         field(&mut line, "file", &self.file);
         field(&mut line, "line", &self.line.to_string());
@@ -118,11 +118,12 @@ fn field(line: &mut String, name: &str, value: &str) {
     line.push_str(" [");
     line.push_str(name);
     line.push_str(" \"");
-    escape(line, value);
+    quote(line, value);
     line.push_str("\"]");
 }
 
-fn escape(line: &mut String, value: &str) {
+/// One line stays one line, and a field ends where it should.
+fn quote(line: &mut String, value: &str) {
     for character in value.chars() {
         match character {
             '"' | '\\' => line.extend(['\\', character]),

@@ -4,7 +4,7 @@ use super::intake::push_words;
 use super::state::State;
 use crate::body::media_type;
 use crate::bytes::push_display;
-use crate::plan::Settings;
+use crate::profile::Inner;
 use crate::variable::Store;
 
 /// Inspected when the rules name no types: ModSecurity's default.
@@ -30,12 +30,13 @@ impl State {
     }
 
     /// The body is of a type that the rules want to see; types compare in any case (CVE-2026-73856).
-    pub(super) fn wants_response_body(&self, settings: &Settings) -> bool {
+    pub(super) fn wants_response_body(&self, profile: &Inner) -> bool {
         if !self.control.response_body || self.control.force_response_body {
             return self.control.response_body;
         }
+        let rules = &profile.ruleset.program().settings.response_mime_types;
         let essence = media_type::essence(self.text(Store::ResponseContentType));
-        match &settings.response_mime_types {
+        match profile.options.response_types.as_ref().or(rules.as_ref()) {
             Some(types) => types.contains(&essence),
             None => MIME_TYPES.contains(&essence.as_str()),
         }

@@ -230,7 +230,10 @@ impl Control {
             processor: None,
             force_body_variable: false,
             request_body: settings.request_body.unwrap_or(true),
-            response_body: settings.response_body.unwrap_or(false),
+            response_body: match &profile.options.response_types {
+                Some(types) => !types.is_empty(),
+                None => settings.response_body.unwrap_or(false),
+            },
             force_response_body: false,
             request_body_bytes: None,
             response_body_bytes: None,

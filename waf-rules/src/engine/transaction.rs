@@ -151,7 +151,7 @@ impl Transaction {
     pub fn wants_response_body(&self) -> bool {
         let live = self.state.control.engine != EngineMode::Off
             && self.state.control.interruption.is_none();
-        live && self.state.wants_response_body(&self.profile.ruleset().program().settings)
+        live && self.state.wants_response_body(self.profile.inner())
     }
 
     /// A piece of the response body, kept up to the bound; see [`body_chunk`](Self::body_chunk).
@@ -222,9 +222,19 @@ impl Transaction {
         }
     }
 
-    /// What would have been done, had the engine not been in `DetectionOnly`.
+    /// What ended the transaction.
+    pub fn interruption(&self) -> Option<&Interruption> {
+        self.state.control.interruption.as_ref()
+    }
+
+    /// What would have been done first, had the engine not been in `DetectionOnly`.
     pub fn detected(&self) -> Option<&Interruption> {
         self.state.record.detected.as_ref()
+    }
+
+    /// The same, and forgets it: what a later phase detects is told apart.
+    pub fn take_detected(&mut self) -> Option<Interruption> {
+        self.state.record.detected.take()
     }
 
     /// Whether the rules ask for an audit record of this transaction: `SecAuditEngine`,

@@ -231,6 +231,10 @@ impl Assembly {
 }
 
 impl Draft {
+    pub(crate) fn phase(&self) -> u8 {
+        phase(&self.links[0].actions)
+    }
+
     pub(crate) fn id(&self) -> Option<u32> {
         self.actions().find_map(|action| match action {
             Action::Id(id) => Some(*id),

@@ -16,7 +16,7 @@ pub(crate) mod settings;
 pub(crate) mod target;
 pub(crate) mod transforms;
 
-pub(crate) use assemble::{Assembly, assemble};
+pub(crate) use assemble::{Assembly, Draft, DraftLink, Item, assemble};
 pub(crate) use compile::compile;
 pub(crate) use gates::Gates;
 pub(crate) use persist::unopened;
@@ -74,6 +74,7 @@ pub(crate) struct ScoreSlots {
     pub(crate) outbound_threshold: TxSlot,
     pub(crate) blocking_paranoia: TxSlot,
     pub(crate) detection_paranoia: TxSlot,
+    pub(crate) early_blocking: TxSlot,
 }
 
 impl ScoreSlots {
@@ -91,6 +92,7 @@ impl ScoreSlots {
             outbound_threshold: names.intern("outbound_anomaly_score_threshold"),
             blocking_paranoia: names.intern("blocking_paranoia_level"),
             detection_paranoia: names.intern("detection_paranoia_level"),
+            early_blocking: names.intern("early_blocking"),
         }
     }
 }

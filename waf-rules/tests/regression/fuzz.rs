@@ -9,7 +9,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::{builtin, crs, ftw, request::Request};
+use waf_rules::ftw::{self, Request};
+
+use crate::{builtin, crs};
 
 /// Most time and most cases of one target.
 const TIME: Duration = Duration::from_secs(4);
@@ -104,7 +106,10 @@ const BODIES: &[&[u8]] = &[
 /// Every request of the tests at hand.
 fn requests() -> Vec<Request> {
     let tests = builtin::tests().into_iter().chain(crs::sample());
-    tests.flat_map(|test: ftw::Test| test.stages).map(|stage| stage.input.request()).collect()
+    tests
+        .flat_map(|test: ftw::Test| test.stages)
+        .filter_map(|stage| stage.input.request().ok())
+        .collect()
 }
 
 /// Each seed as it is, and then damaged ones, as far as time and number allow.

@@ -11,26 +11,36 @@ mod bodies;
 mod builtin;
 mod crs;
 mod crs3;
-mod ftw;
 mod fuzz;
-mod request;
 mod robust;
 
+use std::path::Path;
+
+use waf_rules::ftw::{self, Test, transact};
 use waf_rules::{Match, Profile, Transaction, Verdict};
 
 /// The prefilter against asking every operator about every value: over all stages the same rules
 /// match the same values, in the same order, with the same scores.
-fn prefilter_differences(profile: &Profile, tests: &[ftw::Test]) -> Vec<String> {
+fn prefilter_differences(profile: &Profile, tests: &[Test]) -> Vec<String> {
     let difference = |name: &str, stage: &ftw::Stage| {
-        let request = stage.input.request();
-        let gated = summary(&ftw::feed(Transaction::new(profile.clone()), &request));
-        let plain = summary(&ftw::feed(Transaction::exhaustive(profile.clone()), &request));
+        let request = stage.input.request().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let run = |tx| summary(&transact(tx, &request, None));
+        let gated = run(Transaction::new(profile.clone()));
+        let plain = run(Transaction::exhaustive(profile.clone()));
         (gated != plain).then(|| format!("{name}: gated {gated:?}, exhaustive {plain:?}"))
     };
-    let stages = |test: &ftw::Test| -> Vec<String> {
+    let stages = |test: &Test| -> Vec<String> {
         test.stages.iter().filter_map(|stage| difference(&test.name, stage)).collect()
     };
     ftw::in_parallel(tests, stages).into_iter().flatten().collect()
+}
+
+fn run(profile: &Profile, tests: &[Test]) -> ftw::Report {
+    ftw::run(ftw::Rules { profile, decide: false }, tests)
+}
+
+fn read(path: &Path) -> Vec<Test> {
+    ftw::read(path).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
 /// Rules that matched, and (rule, target, data, score) of each match.

@@ -76,6 +76,11 @@ numbers! {
     /// One of the configuration's own tests failed.
     TEST_FAILED = 41;
 
+    /// Warning: rules that refuse look at a share of the requests only.
+    SAMPLED = 42;
+    /// An exception would turn the rules off, not one of them.
+    EXCEPTION_TOO_BROAD = 43;
+
     /// A limit has neither `rate` nor `quota`, or both.
     LIMIT_KIND = 60;
     /// A quota with a `burst`.

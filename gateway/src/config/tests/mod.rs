@@ -1,5 +1,6 @@
 //! Reading a configuration: what is refused, and exactly how the refusal reads.
 
+mod amend;
 mod files;
 mod hostile;
 mod places;

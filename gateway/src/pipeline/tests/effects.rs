@@ -365,6 +365,7 @@ fn rules_hold_where_and_as_they_are_named() {
         ("/routes/1/waf", plain(), change(json!({ "mode": "monitor" })), attack.clone(), refused, "200 open ~waf.blocked matches:1"),
         ("/routes/1/waf", plain(), change(json!({ "threshold": 1000 })), attack.clone(), refused, "200 open matches:1"),
         ("/routes/1/waf", change(json!({ "threshold": 1 })), change(json!({ "threshold": 1, "paranoia": 2 })), doubtful.clone(), passed, refused),
+        ("/routes/1/waf", change(json!({ "threshold": 1 })), change(json!({ "threshold": 1, "detection_paranoia": 2 })), doubtful.clone(), passed, "200 open matches:1"),
         ("/routes/1/waf", except(sqli("arg.x")), except(sqli("arg.id")), attack.clone(), refused, passed),
         (
             "/routes/1/waf",

@@ -18,8 +18,7 @@ pub struct Raw<'a> {
 /// The one reading of target and host.
 pub fn decide(raw: Raw<'_>) -> Decision<Canonical> {
     if raw.method == b"CONNECT" {
-        // A gateway for services is no tunnel for clients (RFC 9110 §9.3.6).
-        return Err(Finding::new(Code::RouteMethod, "CONNECT").detail("CONNECT is not supported"));
+        return Err(tunnel(raw.target));
     }
     if raw.target == b"*" {
         return asterisk(raw);
@@ -41,6 +40,18 @@ pub fn decide(raw: Raw<'_>) -> Decision<Canonical> {
         encoded_separator: read.encoded_separator,
         rewritten: read.rewritten || authority.is_some(),
     })
+}
+
+/// A gateway for services is no tunnel for clients. What asks for one without host and port is not even a request for
+/// one (RFC 9110 §9.3.6).
+fn tunnel(target: &[u8]) -> Box<Finding> {
+    match host::read(target) {
+        Ok((_, Some(_))) => {
+            Finding::new(Code::RouteMethod, "CONNECT").detail("CONNECT is not supported")
+        }
+        _ => Finding::new(Code::NormaliseTarget, "CONNECT without host and port")
+            .detail("the target must be a host with a port"),
+    }
 }
 
 /// `OPTIONS *` (RFC 9112 §3.2.4).

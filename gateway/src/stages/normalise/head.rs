@@ -110,6 +110,10 @@ fn request_line(line: &[u8]) -> Decision<(&[u8], &[u8], Http1)> {
     let version = match version {
         b"HTTP/1.1" => Http1::V11,
         b"HTTP/1.0" => Http1::V10,
+        // No line of HTTP/0.9 ever said so: whoever writes it is no client of any version.
+        _ if version.starts_with(b"HTTP/0.") && is_version(version) => {
+            return refuse(Code::NormaliseRequestLine, "version is older than 1.0");
+        }
         _ if is_version(version) => {
             return refuse(Code::NormaliseVersion, "version is not 1.0 or 1.1");
         }

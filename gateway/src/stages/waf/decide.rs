@@ -1,30 +1,42 @@
 //! One request under the rules.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Version, header};
+use http::{HeaderMap, header};
 use waf_rules::{Action, Exceeded, Interruption, Match, Outcome, Transaction, Verdict};
 
 use super::plan::Plan;
+use super::show;
 use crate::base::bounds;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding, Mode};
 use crate::base::event::{Inspected, RuleMatch, WafFacts};
+use crate::base::net::Client;
+use crate::base::raw::RawHead;
 use crate::base::request::Request;
 
 /// A request that the rules are looking at.
 #[derive(Debug)]
 pub struct Inspection {
-    plan: Arc<Plan>,
-    transaction: Transaction,
+    pub(super) plan: Arc<Plan>,
+    pub(super) transaction: Transaction,
     inspected: Inspected,
     /// The body is larger than what is inspected.
     cut: bool,
     /// A verdict that objects ends the evaluation: later phases would only repeat it.
     ended: bool,
+    /// The rules of the logging phase have run.
+    closed: bool,
+    /// So many matches were given to a log.
+    logged: usize,
+    /// What was seen of the answer, once there is one.
+    pub(super) answer: Option<Inspected>,
+    /// Bytes of its body that were inspected.
+    pub(super) answer_bytes: usize,
 }
+
+pub use super::show::Sent;
 
 /// How much of a body the rules want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,24 +48,58 @@ pub struct Appetite {
 }
 
 impl Inspection {
-    /// Shows the head to the rules.
-    pub fn head(plan: &Arc<Plan>, request: &Request<'_>) -> (Inspection, Decision<()>) {
+    /// Shows the head to the rules, as it was sent.
+    pub fn head(
+        plan: &Arc<Plan>,
+        request: &Request<'_>,
+        sent: &Sent<'_>,
+    ) -> (Inspection, Decision<()>) {
+        let mut inspection = Inspection::begin(plan, request.client);
+        show::request(&mut inspection.transaction, request, sent);
+        let verdict = inspection.transaction.head();
+        let decision =
+            inspection.judge(verdict).and_then(|()| inspection.readable(request.headers));
+        (inspection, decision)
+    }
+
+    /// Shows a head to the rules that was refused at the door. Nothing depends on them any more: what they find is
+    /// recorded.
+    pub fn refused(plan: &Arc<Plan>, client: Client, raw: RawHead<'_>) -> Inspection {
+        let mut inspection = Inspection::begin(plan, client);
+        show::raw(&mut inspection.transaction, raw);
+        inspection.watched()
+    }
+
+    fn watched(mut self) -> Inspection {
+        self.inspected = Inspected::Head;
+        self.ended = true;
+        if self.transaction.head() == Verdict::Pass {
+            self.transaction.body();
+        }
+        self
+    }
+
+    /// The same for a head that was parsed but has no canonical reading.
+    pub fn watch(plan: &Arc<Plan>, request: &Request<'_>, sent: &Sent<'_>) -> Inspection {
+        let mut inspection = Inspection::begin(plan, request.client);
+        show::request(&mut inspection.transaction, request, sent);
+        inspection.watched()
+    }
+
+    fn begin(plan: &Arc<Plan>, client: Client) -> Inspection {
         let mut transaction = Transaction::new(plan.profile.clone());
-        let client = request.client;
-        transaction.connection(client.ip, client.peer.port(), IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-        request_line(&mut transaction, request);
-        fields(&mut transaction, request);
-        let verdict = transaction.head();
-        let mut inspection = Inspection {
+        show::connection(&mut transaction, client);
+        Inspection {
             plan: plan.clone(),
             transaction,
             inspected: Inspected::Whole,
             cut: false,
             ended: false,
-        };
-        let decision =
-            inspection.judge(verdict).and_then(|()| inspection.readable(request.headers));
-        (inspection, decision)
+            closed: false,
+            logged: 0,
+            answer: None,
+            answer_bytes: 0,
+        }
     }
 
     /// What the rules want of the body; `None`: nothing.
@@ -104,9 +150,38 @@ impl Inspection {
         self.inspected = Inspected::Head;
     }
 
-    /// The end: rules of the logging phase run, the rest is for the event.
+    /// The end, as far as rules are asked: those of the logging phase run, once.
+    pub fn close(&mut self) {
+        if !std::mem::replace(&mut self.closed, true) {
+            self.transaction.finish();
+        }
+    }
+
+    /// Matches that no log has got.
+    pub fn unlogged(&mut self) -> &[Match] {
+        let matches = self.transaction.matches();
+        let from = std::mem::replace(&mut self.logged, matches.len());
+        &matches[from..]
+    }
+
+    /// The rules want a record of this request.
+    pub fn wants_audit(&self) -> bool {
+        self.transaction.wants_audit()
+    }
+
+    /// Matches for the audit log: those of rules that keep out of it are not among them.
+    pub fn audited(&self) -> Vec<Match> {
+        self.transaction.matches().iter().filter(|found| found.audit).cloned().collect()
+    }
+
+    /// Version of the rules.
+    pub fn ruleset(&self) -> String {
+        self.plan.profile.ruleset().version().to_owned()
+    }
+
+    /// What the event says.
     pub fn into_facts(mut self) -> WafFacts {
-        self.transaction.finish();
+        self.close();
         let score = self.transaction.score();
         let inspected = match self.transaction.outcome() {
             Outcome::Inspected => self.inspected,
@@ -118,6 +193,7 @@ impl Inspection {
             score: count(score.inbound),
             threshold: count(score.inbound_threshold),
             inspected,
+            response: self.answer,
             matches: self.transaction.matches().iter().map(rule_match).collect(),
         }
     }
@@ -139,37 +215,43 @@ impl Inspection {
     }
 
     fn judge(&mut self, verdict: Verdict) -> Decision<()> {
-        let interruption = match (verdict, self.transaction.detected()) {
-            (Verdict::Deny(interruption), _) => interruption,
-            (Verdict::Pass, Some(detected)) => detected.clone(),
-            (Verdict::Pass, None) => return Ok(()),
-        };
+        let Some(interruption) = self.objection(verdict) else { return Ok(()) };
         self.ended = true;
         Err(self.finding(&interruption))
     }
 
+    /// What a verdict asks for, or would have asked for.
+    pub(super) fn objection(&mut self, verdict: Verdict) -> Option<Interruption> {
+        match verdict {
+            Verdict::Deny(interruption) => Some(interruption),
+            Verdict::Pass => self.transaction.take_detected(),
+        }
+    }
+
     fn finding(&self, interruption: &Interruption) -> Box<Finding> {
-        let score = self.transaction.score();
         let code = match interruption.action {
             Action::Bound(Exceeded::RequestBody) => Code::WafBodyTooLarge,
             Action::Bound(_) => Code::WafBudget,
             _ => Code::WafBlocked,
         };
+        let score = self.transaction.score();
+        Finding::new(code, self.evidence(interruption, score.inbound, score.inbound_threshold))
+    }
+
+    pub(super) fn evidence(&self, why: &Interruption, score: i64, threshold: i64) -> String {
         let mut rules: Vec<String> =
             self.transaction.matches().iter().map(|found| found.rule_id.to_string()).collect();
         rules.dedup();
         let mut evidence = format!(
-            "score {} of {}, decided by rule {}, matched {}",
-            score.inbound,
-            score.inbound_threshold,
-            interruption.rule_id,
+            "score {score} of {threshold}, decided by rule {}, matched {}",
+            why.rule_id,
             rules.join(" ")
         );
-        if let Action::Bound(bound) = &interruption.action {
+        if let Action::Bound(bound) = &why.action {
             evidence = format!("bound `{}` exceeded; {evidence}", bound.as_str());
         }
         evidence.truncate(bounds::EVIDENCE_BYTES);
-        Finding::new(code, evidence)
+        evidence
     }
 }
 
@@ -177,39 +259,6 @@ impl Inspection {
 pub fn too_large(bound: usize) -> Box<Finding> {
     Finding::new(Code::WafBodyTooLarge, format!("request body larger than {bound} bytes"))
         .detail(format!("the request body is larger than {bound} bytes"))
-}
-
-/// The rules see the line that the client sent.
-fn request_line(transaction: &mut Transaction, request: &Request<'_>) {
-    let protocol: &[u8] = match request.version {
-        Version::HTTP_10 => b"HTTP/1.0",
-        Version::HTTP_2 => b"HTTP/2.0",
-        _ => b"HTTP/1.1",
-    };
-    let method = request.method.as_str().as_bytes();
-    if !request.raw_target.is_empty() {
-        return transaction.request_line(method, request.raw_target, protocol);
-    }
-    match request.query() {
-        None => transaction.request_line(method, request.path().as_bytes(), protocol),
-        Some(query) => {
-            let mut target = Vec::with_capacity(request.path().len() + 1 + query.len());
-            target.extend_from_slice(request.path().as_bytes());
-            target.push(b'?');
-            target.extend_from_slice(query.as_bytes());
-            transaction.request_line(method, &target, protocol);
-        }
-    }
-}
-
-fn fields(transaction: &mut Transaction, request: &Request<'_>) {
-    for (name, value) in request.headers {
-        transaction.header(name.as_str().as_bytes(), value.as_bytes());
-    }
-    // HTTP/2 names the host in a pseudo field; rules look for Host.
-    if !request.headers.contains_key(header::HOST) && !request.host().is_empty() {
-        transaction.header(b"Host", request.host().as_bytes());
-    }
 }
 
 fn rule_match(found: &Match) -> RuleMatch {

@@ -1,13 +1,16 @@
 //! **waf**: is it an attack? Binds the rule engine to our words; owns no rule logic.
 //!
 //! - Decides: whether the rules' verdict, or a bound of theirs, objects.
-//! - Needs: the canonical request, then the inspected part of the body.
+//! - Needs: the canonical request, then the inspected part of the body; where asked, the service's answer likewise.
 //! - Never: changes the request, writes an answer, waits.
-//! - Codes: `waf.blocked`, `waf.body_too_large`, `waf.body_timeout`, `waf.body_unreadable`, `waf.budget`.
+//! - Codes: `waf.blocked`, `waf.body_too_large`, `waf.body_timeout`, `waf.body_unreadable`, `waf.budget`, `waf.response_blocked`,
+//!   `waf.response_too_large`.
 
+pub mod answer;
 pub mod decide;
 pub mod plan;
 pub mod section;
+mod show;
 
 #[cfg(test)]
 mod tests;

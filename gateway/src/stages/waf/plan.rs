@@ -7,18 +7,25 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use waf_rules::{
-    Bounds, EngineMode, Exclusion, Profile, ProfileError, ProfileOptions, RuleSelector, Ruleset,
+    Bounds, EngineMode, Exclusion, Profile, ProfileError, ProfileOptions, RuleInfo, RuleSelector,
+    Ruleset,
 };
 
-use super::section::{ExceptSection, OverBound, WafChange, WafSection, WafUse};
+use super::section::{ExceptSection, OverBound, ResponseSection, WafChange, WafSection, WafUse};
 use crate::base::bounds;
-use crate::base::compile::{Compile, number};
+use crate::base::compile::{Compile, Problem, number};
 use crate::base::decision::Mode;
+use crate::base::event::{Inspected, WafFacts};
+use crate::base::units::Percent;
 
 /// The name that inspects nothing.
 const OFF: &str = "off";
 /// The name of the built-in rule set.
-const BUILTIN: &str = "builtin";
+pub const BUILTIN: &str = "builtin";
+/// The tag of rules that compare the sum with the threshold, here and in CRS.
+const EVALUATION: &str = "anomaly-evaluation";
+/// Stands where a day is still to be written; it is none, so that nobody forgets.
+pub const EXPIRES_PLACEHOLDER: &str = "YYYY-MM-DD";
 /// An exception that ends within this many days is warned of.
 const WARN_DAYS: i64 = 14;
 
@@ -34,6 +41,48 @@ pub struct Plan {
     /// A larger body is refused.
     pub reject: bool,
     pub timeout: Duration,
+    /// `None`: answers are not looked at.
+    pub response: Option<ResponsePlan>,
+    /// Percent of the requests that the rules look at.
+    pub sample: u8,
+}
+
+impl Plan {
+    /// Whether the rules look at the request of this id. The same for the same id, here and on every other gateway;
+    /// the hash gives every id the same chance, however it was chosen.
+    pub fn samples(&self, request_id: u128) -> bool {
+        if self.sample >= 100 {
+            return true;
+        }
+        let hash = blake3::hash(&request_id.to_be_bytes());
+        let [a, b, c, d, ..] = *hash.as_bytes();
+        // 2^32 is so much larger than 100 that the remainder favours nobody.
+        u32::from_be_bytes([a, b, c, d]) % 100 < u32::from(self.sample)
+    }
+
+    /// What the event says of a request that they do not look at.
+    pub fn sampled_out(&self) -> WafFacts {
+        WafFacts {
+            profile: self.name.clone(),
+            mode: self.mode,
+            score: 0,
+            threshold: 0,
+            inspected: Inspected::SampledOut,
+            response: None,
+            matches: Vec::new(),
+        }
+    }
+}
+
+/// What the rules do with answers on a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResponsePlan {
+    /// Bytes of a body that are inspected.
+    pub inspect: usize,
+    /// A larger body is refused.
+    pub reject: bool,
+    /// Longest time that a beginning is held while more is awaited.
+    pub hold: Duration,
 }
 
 /// A calendar day of UTC, counted from 1970-01-01.
@@ -151,26 +200,45 @@ impl Profiles {
             return None;
         }
         let blocking = change.paranoia.unwrap_or(section.paranoia);
+        let sample = change.sample.unwrap_or(section.sample).0;
+        check_change(change, blocking, cx);
+        if mode == Mode::Enforce && (1..100).contains(&sample) {
+            let text = format!("{}% of the requests pass without being looked at", 100 - sample);
+            cx.warning(number::SAMPLED, text).hint("`sample` is meant for `mode: monitor`");
+        }
+        let detection = change.detection_paranoia.or(section.detection_paranoia);
         let (exclusions, places) = self.exclusions(&change.except, cx);
+        for (exclusion, index) in exclusions.iter().zip(&places) {
+            if let Some(why) = too_broad(&base.ruleset, exclusion) {
+                cx.within("except", |cx| {
+                    cx.within(*index, |cx| _ = cx.error(number::EXCEPTION_TOO_BROAD, why));
+                });
+            }
+        }
         let inspect = section.body.inspect.0.min(bounds::INSPECT_BYTES);
+        let response = section.response.as_ref().map(response_plan);
         let options = ProfileOptions {
             blocking_paranoia: blocking,
-            detection_paranoia: section.detection_paranoia.unwrap_or(blocking).max(blocking),
+            detection_paranoia: detection.unwrap_or(blocking).max(blocking),
+            early_blocking: change.early_blocking.or(section.early_blocking),
             inbound_threshold: change.threshold.or(section.threshold),
             engine: Some(match mode {
                 Mode::Enforce => EngineMode::On,
                 _ => EngineMode::DetectionOnly,
             }),
+            outbound_threshold: section.response.as_ref().and_then(|response| response.threshold),
+            response_types: Some(response_types(section)),
             exclusions,
+            collections: None,
             bounds: Bounds {
                 body_bytes: inspect.max(1),
+                response_body_bytes: response.map_or(1, |response| response.inspect.max(1)),
                 over: match section.body.over {
                     OverBound::Reject => waf_rules::Over::Reject,
                     OverBound::Partial => waf_rules::Over::Partial,
                 },
                 ..Bounds::default()
             },
-            ..ProfileOptions::default()
         };
         match Profile::new(&base.ruleset, options) {
             Ok(profile) => Some(Plan {
@@ -180,6 +248,8 @@ impl Profiles {
                 inspect,
                 reject: section.body.over == OverBound::Reject,
                 timeout: section.body.timeout.0,
+                response,
+                sample,
             }),
             Err(errors) => {
                 errors.iter().for_each(|error| report(error, &places, cx));
@@ -200,14 +270,7 @@ impl Profiles {
             let in_force =
                 cx.within("except", |cx| cx.within(index, |cx| self.check_except(section, cx)));
             if in_force {
-                let ids = section.rules.iter().copied().map(RuleSelector::Id);
-                let tags = section.tags.iter().cloned().map(RuleSelector::Tag);
-                let target =
-                    section.field.as_deref().map(|field| match field.strip_prefix("arg.") {
-                        Some(argument) => format!("ARGS:{argument}"),
-                        None => field.to_owned(),
-                    });
-                exclusions.push(Exclusion { rules: ids.chain(tags).collect(), target });
+                exclusions.push(exclusion(section));
                 places.push(index);
             }
         }
@@ -250,6 +313,71 @@ impl Profiles {
     }
 }
 
+/// A route's own numbers. A level of the profile gives way to a higher one of the route; two of the route must agree.
+fn check_change(change: &WafChange, blocking: u8, cx: &mut Compile) {
+    if let Some(detection) =
+        change.detection_paranoia.filter(|level| !(blocking..=4).contains(level))
+    {
+        let text = format!("detection_paranoia {detection}, allowed {blocking} to 4");
+        cx.within("detection_paranoia", |cx| _ = cx.error(number::RANGE, text));
+    }
+    if change.threshold == Some(0) {
+        cx.within("threshold", |cx| {
+            _ = cx.error(number::VALUE, "threshold 0 would refuse every request")
+        });
+    }
+    if change.sample == Some(Percent(0)) {
+        cx.within("sample", |cx| _ = no_sample(cx));
+    }
+}
+
+fn no_sample(cx: &mut Compile) -> &mut Problem {
+    cx.error(number::VALUE, "sample 0% looks at nothing").hint("`mode: off` says so")
+}
+
+/// Why an exception is none: it takes the sum's own rules, or most of those that find attacks, from the whole request.
+fn too_broad(ruleset: &Ruleset, exclusion: &Exclusion) -> Option<String> {
+    let part = |target: &str| {
+        target.contains([':', '.']) || target.starts_with(|c: char| !c.is_ascii_uppercase())
+    };
+    if exclusion.target.as_deref().is_some_and(part) {
+        return None;
+    }
+    let taken = |rule: &RuleInfo<'_>| exclusion.rules.iter().any(|selector| takes(selector, rule));
+    let has =
+        |rule: &RuleInfo<'_>, class: &str| rule.tags().iter().any(|tag| tag.starts_with(class));
+    if let Some(rule) = ruleset.rules().find(|rule| has(rule, EVALUATION) && taken(rule)) {
+        return Some(format!(
+            "rule {} decides on the sum of all others: without it nothing is refused",
+            rule.id()
+        ));
+    }
+    let attacks = || ruleset.rules().filter(|rule| has(rule, "attack-"));
+    let (all, excepted) = (attacks().count(), attacks().filter(taken).count());
+    (all > 1 && excepted * 2 > all).then(|| {
+        format!("{excepted} of {all} rules that find attacks would not run; `mode: off` or a `field` says what is meant")
+    })
+}
+
+fn takes(selector: &RuleSelector, rule: &RuleInfo<'_>) -> bool {
+    match selector {
+        RuleSelector::Id(id) => rule.id() == *id,
+        RuleSelector::Range(first, last) => (*first..=*last).contains(&rule.id()),
+        RuleSelector::Tag(tag) => rule.tags().contains(tag),
+    }
+}
+
+/// What an exception takes out, whether or not it holds today.
+pub fn exclusion(section: &ExceptSection) -> Exclusion {
+    let ids = section.rules.iter().copied().map(RuleSelector::Id);
+    let tags = section.tags.iter().cloned().map(RuleSelector::Tag);
+    let target = section.field.as_deref().map(|field| match field.strip_prefix("arg.") {
+        Some(name) => format!("ARGS:{name}|ARGS_GET:{name}|ARGS_POST:{name}"),
+        None => field.to_owned(),
+    });
+    Exclusion { rules: ids.chain(tags).collect(), target }
+}
+
 fn check(section: &WafSection, cx: &mut Compile) {
     let detection = section.detection_paranoia.unwrap_or(section.paranoia);
     if !(1..=4).contains(&section.paranoia) {
@@ -265,11 +393,63 @@ fn check(section: &WafSection, cx: &mut Compile) {
             _ = cx.error(number::VALUE, "threshold 0 would refuse every request")
         });
     }
+    if let Some(response) = &section.response {
+        cx.within("response", |cx| check_response(response, cx));
+    }
+    if section.sample == Percent(0) {
+        cx.within("sample", |cx| _ = no_sample(cx));
+    }
     if section.body.inspect.0 > bounds::INSPECT_BYTES {
         let text =
             format!("inspect {}, bound {} bytes", section.body.inspect, bounds::INSPECT_BYTES);
         cx.within("body", |cx| cx.within("inspect", |cx| _ = cx.error(number::VALUE, text)));
     }
+}
+
+fn check_response(section: &ResponseSection, cx: &mut Compile) {
+    if section.inspect.0 > bounds::INSPECT_BYTES {
+        let text = format!("inspect {}, bound {} bytes", section.inspect, bounds::INSPECT_BYTES);
+        cx.within("inspect", |cx| _ = cx.error(number::VALUE, text));
+    }
+    if section.threshold == Some(0) {
+        cx.within("threshold", |cx| {
+            _ = cx.error(number::VALUE, "threshold 0 would refuse every answer")
+        });
+    }
+    for (index, kind) in section.types.iter().enumerate() {
+        let Some(why) = no_type(kind) else { continue };
+        let text = format!("`{kind}` {why}");
+        cx.within("types", |cx| cx.within(index, |cx| _ = cx.error(number::VALUE, text)));
+    }
+}
+
+/// Why answers of such a type cannot be inspected.
+fn no_type(kind: &str) -> Option<&'static str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte);
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(is_plain);
+    match kind.split_once('/') {
+        Some((main, sub)) if is_name(main) && is_name(sub) => {
+            let stream = kind.eq_ignore_ascii_case("text/event-stream")
+                || kind.to_ascii_lowercase().starts_with("application/grpc");
+            stream.then_some("is a stream: it has no whole that could be inspected")
+        }
+        _ => Some("is not a media type such as `text/html`"),
+    }
+}
+
+fn response_plan(section: &ResponseSection) -> ResponsePlan {
+    ResponsePlan {
+        inspect: section.inspect.0.min(bounds::INSPECT_BYTES),
+        reject: section.over == OverBound::Reject,
+        hold: section.hold.0,
+    }
+}
+
+/// Types whose bodies the rules get; what the rule files say of it does not count, because holding an answer is ours.
+fn response_types(section: &WafSection) -> Vec<String> {
+    let inspected = section.response.as_ref().filter(|response| response.inspect.0 > 0);
+    let types = inspected.map(|response| response.types.as_slice()).unwrap_or_default();
+    types.iter().map(|kind| kind.to_ascii_lowercase()).collect()
 }
 
 fn load(rules: &[String], cx: &mut Compile) -> Option<Ruleset> {

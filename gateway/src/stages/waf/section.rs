@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::decision::Mode;
-use crate::base::units::{Size, Span};
+use crate::base::units::{Percent, Size, Span};
 
 /// A named profile: rules, level, threshold and how bodies are inspected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,12 +24,22 @@ pub struct WafSection {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub threshold: Option<u32>,
+    /// Judge the head alone first, before a byte of the body is read. Absent: as the rules say (no, for the built-in set
+    /// and CRS).
+    #[serde(default)]
+    pub early_blocking: Option<bool>,
+    /// Share of requests that the rules look at, chosen by request id; the events of the others say `sampled_out`.
+    #[serde(default = "all")]
+    pub sample: Percent,
     /// What a match counts.
     #[serde(default)]
     pub mode: Mode,
     /// How much of a body the rules see.
     #[serde(default)]
     pub body: BodySection,
+    /// What the rules see of answers. Absent: nothing.
+    #[serde(default)]
+    pub response: Option<ResponseSection>,
 }
 
 /// How much of a body the rules see, always before the upstream sees a byte.
@@ -54,11 +64,50 @@ impl Default for BodySection {
     }
 }
 
+/// What the rules see of answers: status and fields of all, bodies of some media types. The service is asked for whole
+/// answers without compression.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResponseSection {
+    /// Bytes of a body that are inspected, and with `mode: enforce` held until the rules have decided; `0B`: none.
+    pub inspect: Size,
+    /// Media types whose bodies are inspected. All others pass as they come.
+    pub types: Vec<String>,
+    /// What happens with a body that is larger.
+    pub over: OverBound,
+    /// Score at which an answer is refused. Absent: as the rules say (4 for CRS).
+    #[schemars(range(min = 1))]
+    pub threshold: Option<u32>,
+    /// Longest time that the beginning of a body is held while more of it is awaited; then it passes, and what the rules
+    /// find later only cuts the answer off.
+    pub hold: Span,
+}
+
+impl Default for ResponseSection {
+    fn default() -> ResponseSection {
+        let types = [
+            "text/html",
+            "text/plain",
+            "text/xml",
+            "application/xml",
+            "application/json",
+            "application/problem+json",
+        ];
+        ResponseSection {
+            inspect: Size(128 * 1024),
+            types: types.map(str::to_owned).to_vec(),
+            over: OverBound::Partial,
+            threshold: None,
+            hold: Span(crate::base::bounds::RESPONSE_HOLD),
+        }
+    }
+}
+
 /// What happens with a body that is larger than what is inspected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OverBound {
-    /// 413.
+    /// It is refused: a request with 413, an answer with 502.
     #[default]
     Reject,
     /// The first `inspect` bytes are inspected, the rest passes; the event says `partial`.
@@ -84,9 +133,16 @@ pub struct WafChange {
     /// Paranoia level that counts towards blocking here. Absent: the one of the profile.
     #[schemars(range(min = 1, max = 4))]
     pub paranoia: Option<u8>,
+    /// Paranoia level that is evaluated and recorded here, at least `paranoia`. Absent: the one of the profile.
+    #[schemars(range(min = 1, max = 4))]
+    pub detection_paranoia: Option<u8>,
     /// Score at which a request is refused here. Absent: the one of the profile.
     #[schemars(range(min = 1))]
     pub threshold: Option<u32>,
+    /// Whether the head is judged alone first. Absent: as the profile says.
+    pub early_blocking: Option<bool>,
+    /// Share of requests that the rules look at here. Absent: the one of the profile.
+    pub sample: Option<Percent>,
     /// Rules that do not hold here, each with its reason.
     pub except: Vec<ExceptSection>,
 }
@@ -109,6 +165,10 @@ pub struct ExceptSection {
     /// `YYYY-MM-DD`; from that day on the exception no longer holds.
     #[serde(default)]
     pub expires: Option<String>,
+}
+
+fn all() -> Percent {
+    Percent(100)
 }
 
 fn default_paranoia() -> u8 {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Method, Version};
 
-use super::decide::Inspection;
+use super::decide::{Inspection, Sent};
 use super::plan::{Day, Plan, Profiles};
 use super::section::{WafSection, WafUse};
 use crate::base::code::Code;
@@ -70,7 +70,7 @@ fn inspect(
         client: Client::direct("192.0.2.1:1".parse().unwrap()),
         raw_target: b"",
     };
-    let (mut inspection, head) = Inspection::head(plan, &request);
+    let (mut inspection, head) = Inspection::head(plan, &request, &Sent::default());
     let decision = head.and_then(|()| {
         inspection.feed(body.as_bytes(), true);
         inspection.body()
@@ -134,6 +134,92 @@ fn a_threshold_decides() {
     assert_eq!(inspect(&low, ATTACK, &[], "").0, None);
 }
 
+/// The head has a scanner's name, which is enough; the body is still to come.
+#[test]
+fn the_head_is_judged_alone_where_asked() {
+    let judged = |section: serde_json::Value, change: serde_json::Value| {
+        let mut cx = Compile::new();
+        let profiles = profiles(serde_json::json!({ "std": section }), &mut cx);
+        let plan = route(&profiles, change, &mut cx).unwrap();
+        let headers = HeaderMap::from_iter([
+            (http::header::USER_AGENT, "sqlmap/1.7".parse().unwrap()),
+            (http::header::CONTENT_LENGTH, 1.into()),
+        ]);
+        let canonical = Canonical { host: "x".into(), path: "/x".into(), ..Canonical::default() };
+        let request = Request {
+            method: &Method::POST,
+            canonical: &canonical,
+            headers: &headers,
+            version: Version::HTTP_11,
+            secure: true,
+            client: Client::direct("192.0.2.1:1".parse().unwrap()),
+            raw_target: b"",
+        };
+        let (mut inspection, head) = Inspection::head(&plan, &request, &Sent::default());
+        let wants_body = inspection.appetite().is_some();
+        inspection.feed(b"x", true);
+        (head.err().map(|finding| finding.code), wants_body, inspection.body().is_err())
+    };
+    let std = |early| serde_json::json!({ "rules": ["builtin"], "early_blocking": early });
+    let change = |early| serde_json::json!({ "profile": "std", "early_blocking": early });
+    let (early, late) = ((Some(Code::WafBlocked), false, false), (None, true, true));
+    assert_eq!(judged(std(Some(true)), "std".into()), early);
+    assert_eq!(judged(std(None), "std".into()), late);
+    assert_eq!(judged(std(None), change(true)), early);
+    assert_eq!(judged(std(Some(true)), change(false)), late);
+}
+
+#[test]
+fn a_sample_is_even_and_repeatable() {
+    let sampled = |section: &str, change: Option<&str>| {
+        let mut cx = Compile::new();
+        let std = serde_json::json!({ "std": { "rules": ["builtin"], "mode": "monitor", "sample": section } });
+        let profiles = profiles(std, &mut cx);
+        let change = serde_json::json!({ "profile": "std", "sample": change });
+        route(&profiles, change, &mut cx).unwrap()
+    };
+    // Ids that differ in one place only, and ids as a clock would make them: neither gets around it.
+    for step in [1, 1 << 64, 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834] {
+        for (plan, expected) in [
+            (sampled("100%", None), 10_000..=10_000),
+            (sampled("10%", None), 900..=1_100),
+            (sampled("100%", Some("50%")), 4_800..=5_200),
+            (sampled("10%", Some("1%")), 60..=140),
+        ] {
+            let ids = (0..10_000_u128).map(|at| at.wrapping_mul(step));
+            let chosen = ids.clone().filter(|id| plan.samples(*id)).count();
+            assert!(expected.contains(&chosen), "{}%: {chosen}", plan.sample);
+            assert_eq!(chosen, ids.filter(|id| plan.samples(*id)).count());
+        }
+    }
+    assert_eq!(sampled("10%", None).sampled_out().inspected, Inspected::SampledOut);
+}
+
+/// What takes the rules away as a whole is called by its name.
+#[test]
+fn an_exception_takes_single_rules() {
+    let std = || serde_json::json!({ "rules": ["builtin"] });
+    let except = |mut except: serde_json::Value| {
+        except["why"] = "x".into();
+        serde_json::json!({ "profile": "std", "except": [except] })
+    };
+    let cases = [
+        (serde_json::json!({ "rules": [190_030] }), true),
+        (serde_json::json!({ "tags": ["anomaly-evaluation"] }), true),
+        (serde_json::json!({ "tags": ["paranoia-level/1"] }), true),
+        (serde_json::json!({ "tags": ["paranoia-level/1"], "field": "ARGS" }), true),
+        (serde_json::json!({ "tags": ["paranoia-level/1"], "field": "json.note" }), false),
+        (serde_json::json!({ "tags": ["attack-sqli"] }), false),
+        (serde_json::json!({ "rules": [170_100] }), false),
+    ];
+    for (section, refused) in cases {
+        let found = problems(std(), except(section.clone()));
+        let numbers: Vec<u16> = found.iter().map(|problem| problem.number).collect();
+        assert_eq!(numbers.contains(&number::EXCEPTION_TOO_BROAD), refused, "{section}: {found:?}");
+        assert_eq!(numbers.len(), usize::from(refused), "{section}: {found:?}");
+    }
+}
+
 #[test]
 fn mistakes_are_reported_with_their_number() {
     let std = serde_json::json!({ "rules": ["builtin"] });
@@ -150,6 +236,36 @@ fn mistakes_are_reported_with_their_number() {
         (with(serde_json::json!({ "detection_paranoia": 0 })), "std".into(), number::RANGE),
         (with(serde_json::json!({ "threshold": 0 })), "std".into(), number::VALUE),
         (with(serde_json::json!({ "body": { "inspect": "1GiB" } })), "std".into(), number::VALUE),
+        (
+            with(serde_json::json!({ "response": { "inspect": "1GiB" } })),
+            "std".into(),
+            number::VALUE,
+        ),
+        (with(serde_json::json!({ "response": { "threshold": 0 } })), "std".into(), number::VALUE),
+        (
+            with(serde_json::json!({ "response": { "types": ["html"] } })),
+            "std".into(),
+            number::VALUE,
+        ),
+        (
+            with(serde_json::json!({ "response": { "types": ["Text/Event-Stream"] } })),
+            "std".into(),
+            number::VALUE,
+        ),
+        (with(serde_json::json!({ "sample": "0%" })), "std".into(), number::VALUE),
+        (with(serde_json::json!({ "sample": "10%" })), "std".into(), number::SAMPLED),
+        (std.clone(), serde_json::json!({ "profile": "std", "sample": "0%" }), number::VALUE),
+        (std.clone(), serde_json::json!({ "profile": "std", "threshold": 0 }), number::VALUE),
+        (
+            std.clone(),
+            serde_json::json!({ "profile": "std", "detection_paranoia": 5 }),
+            number::RANGE,
+        ),
+        (
+            std.clone(),
+            serde_json::json!({ "profile": "std", "paranoia": 3, "detection_paranoia": 2 }),
+            number::RANGE,
+        ),
         (serde_json::json!({ "rules": [] }), "std".into(), number::RULES),
         (serde_json::json!({ "rules": ["nowhere/x.conf"] }), "std".into(), number::RULES),
         (std.clone(), except(serde_json::json!({ "rules": [1], "why": "x" })), number::RULES),

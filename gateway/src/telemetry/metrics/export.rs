@@ -162,6 +162,8 @@ impl Metrics {
             (Metric::ConfigLastReloadSuccess, &self.last_reload_success),
             (Metric::ConfigGeneration, &self.generation),
             (Metric::AccessLogErrors, &self.log_errors),
+            (Metric::WafLogDropped, &self.waf_log_dropped),
+            (Metric::AuditLogDropped, &self.audit_log_dropped),
             (Metric::Panics, &self.panics),
             (Metric::ProcessLogSuppressed, &self.process_log_suppressed),
         ];

@@ -57,6 +57,8 @@ pub struct Metrics {
     /// By [`DropKind`], then by [`DropPlace`].
     dropped: [[AtomicU64; 2]; 2],
     log_errors: AtomicU64,
+    waf_log_dropped: AtomicU64,
+    audit_log_dropped: AtomicU64,
     panics: AtomicU64,
     process_log_suppressed: AtomicU64,
     asked: RwLock<Vec<Arc<dyn Gauges>>>,
@@ -113,6 +115,8 @@ impl Metrics {
             reloads: zeros(),
             dropped: [const { zeros() }; 2],
             log_errors: AtomicU64::new(0),
+            waf_log_dropped: AtomicU64::new(0),
+            audit_log_dropped: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             process_log_suppressed: AtomicU64::new(0),
             asked: RwLock::default(),
@@ -183,6 +187,14 @@ impl Metrics {
 
     pub(super) fn log_error(&self) {
         add(&self.log_errors, 1);
+    }
+
+    pub(super) fn audit_log_dropped(&self) {
+        add(&self.audit_log_dropped, 1);
+    }
+
+    pub(super) fn waf_log_dropped(&self) {
+        add(&self.waf_log_dropped, 1);
     }
 
     pub(super) fn process_log_suppressed(&self, total: u64) {

@@ -76,7 +76,11 @@ metrics! {
     AccessLogDropped = "yett_access_log_dropped_total", Counter, Kept, ["kind", "where"],
         "Events that were not written: the queue was full, or the target would not take them.";
     AccessLogErrors = "yett_access_log_errors_total", Counter, Kept, [],
-        "Writes to the access log's target that failed.";
+        "Writes to a log's target that failed.";
+    WafLogDropped = "yett_waf_log_dropped_total", Counter, Kept, [],
+        "Lines of the WAF log that its target would not take.";
+    AuditLogDropped = "yett_audit_log_dropped_total", Counter, Kept, [],
+        "Records of the audit log that its target would not take.";
     Panics = "yett_panics_total", Counter, Kept, [],
         "Panics caught: each is a bug of the gateway, and its request was denied.";
     ProcessLogSuppressed = "yett_process_log_suppressed_total", Counter, Kept, [],

@@ -1,6 +1,7 @@
 //! What every test file shares: events, and a telemetry that writes to a file.
 
 mod access;
+mod audit;
 mod metrics;
 mod process_log;
 mod redact;
@@ -44,7 +45,7 @@ pub(crate) fn allowed() -> Box<Event> {
         route: Some(RouteRef { id: "orders".into(), service: Some("orders-v1".into()), slot: 0 }),
         request: RequestFacts {
             client: Client::direct("192.0.2.7:40000".parse().unwrap()),
-            method: Method::GET,
+            method: Some(Method::GET),
             secure: true,
             host: "api.example.com".into(),
             path: "/v1/orders/7".into(),
@@ -55,6 +56,7 @@ pub(crate) fn allowed() -> Box<Event> {
         identity: None,
         findings: Default::default(),
         waf: None,
+        audit: None,
         limits: Default::default(),
         token_cached: None,
         upstream: None,
@@ -84,6 +86,7 @@ pub(crate) fn full() -> Box<Event> {
     event.identity = Some(IdentityFacts { issuer: "corp".into(), subject_hash: 0xabc, mfa: true });
     event.token_cached = Some(true);
     event.waf = Some(WafFacts {
+        response: None,
         profile: "standard".into(),
         mode: Mode::Enforce,
         score: 10,
@@ -120,11 +123,12 @@ pub(crate) fn rule_match(rule_id: u32, target: &str, matched: &str) -> RuleMatch
 }
 
 pub(crate) fn silent() -> Telemetry {
-    Telemetry::start(AccessLog { target: Target::Off, allowed_percent: 100 }).unwrap()
+    Telemetry::start(AccessLog { target: Target::Off, allowed_percent: 100 }, Target::Off).unwrap()
 }
 
 fn to_file(path: &Path, allowed_percent: u8) -> Telemetry {
-    Telemetry::start(AccessLog { target: Target::File(path.into()), allowed_percent }).unwrap()
+    Telemetry::start(AccessLog { target: Target::File(path.into()), allowed_percent }, Target::Off)
+        .unwrap()
 }
 
 /// Every line, parsed: a line that is not one JSON object fails the test.

@@ -123,6 +123,8 @@ fn credentials_in_prose_and_paths_are_taken_out() {
         ("{\"password\": \"hunter2 two\"}", "hunter2 two"),
         ("bearer%20abcdefgh", "abcdefgh"),
         ("cookie: sid=s3cr3t-value", "s3cr3t-value"),
+        ("https://host/?q=1&token=s3cr3t-value", "s3cr3t-value"),
+        ("https://host:443/?token=s3cr3t-value", "s3cr3t-value"),
     ];
     for (evidence, secret) in cases {
         assert!(!prose(evidence).contains(secret), "{}", prose(evidence));
@@ -130,6 +132,41 @@ fn credentials_in_prose_and_paths_are_taken_out() {
     assert_eq!(path("/a;jsessionid=ABCDEF/b"), format!("/a;jsessionid={REDACTED}"));
     assert_eq!(prose("score 10, threshold 5"), "score 10, threshold 5");
     assert_eq!(prose("exp: 12, now: 14"), "exp: 12, now: 14");
+}
+
+#[test]
+fn card_numbers_are_taken_out_of_every_text() {
+    // The networks' own test numbers.
+    let cards = [
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "5555-5555-5555-4444",
+        "378282246310005",
+        "3782+822463+10005",
+        "6011000990139424",
+        "2223003122003222",
+    ];
+    for card in cards {
+        assert_eq!(text(&format!("a {card}, b")), format!("a {REDACTED}, b"));
+        assert_eq!(text(&format!("12 {card}")), format!("12 {REDACTED}"), "behind another number");
+        assert_eq!(prose(card), REDACTED);
+        assert_eq!(at("ARGS:note", card), REDACTED);
+    }
+    let harmless = [
+        "4111111111111112",
+        "14111111111111111",
+        "41111111111111110000",
+        "1767225600000000",
+        "4bf92f3577b34da6a3ce929d0e0e4736",
+        "192.168.100.200:8080",
+        "2026-11-22 18:30:00",
+        "+49 30 1234567",
+    ];
+    for harmless in harmless {
+        assert_eq!(text(harmless), harmless);
+    }
+    let long = "4 ".repeat(100_000);
+    assert!(text(&long).len() <= long.len());
 }
 
 /// Texts made to be slow: each must take time in proportion to its length.

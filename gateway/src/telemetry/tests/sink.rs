@@ -118,7 +118,7 @@ fn the_writer_is_woken_once_when_half_is_full() {
 fn drops_are_counted() {
     let bounds = QueueBounds { events: 0, bytes: 0 };
     let log = AccessLog { target: Target::Off, allowed_percent: 100 };
-    let telemetry = Telemetry::with_bounds(log, bounds).unwrap();
+    let telemetry = Telemetry::with_bounds(log, Target::Off, bounds).unwrap();
     telemetry.record(allowed());
     telemetry.record(full());
     let text = telemetry.scrape().unwrap();
@@ -153,12 +153,14 @@ fn another_target_is_taken_or_refused_whole() {
     let (one, other) = (directory.path().join("one.log"), directory.path().join("other.log"));
     let telemetry = to_file(&one, 100);
     let bad = Target::File(directory.path().join("no/such/directory"));
-    let error = telemetry.configure(AccessLog { target: bad, allowed_percent: 1 }).unwrap_err();
+    let error = telemetry
+        .configure(AccessLog { target: bad, allowed_percent: 1 }, Target::Off)
+        .unwrap_err();
     assert!(error.contains("no/such/directory"), "{error}");
     telemetry.record(allowed());
     assert!(telemetry.flush(PATIENCE));
     let target = Target::File(other.clone());
-    telemetry.configure(AccessLog { target, allowed_percent: 0 }).unwrap();
+    telemetry.configure(AccessLog { target, allowed_percent: 0 }, Target::Off).unwrap();
     assert!(telemetry.flush(PATIENCE));
     telemetry.record(allowed());
     telemetry.record(full());
@@ -230,7 +232,7 @@ fn lines_that_a_stalled_target_did_not_take_go_to_the_next_one_whole() {
     (0..1000).for_each(|_| telemetry.record(full()));
     until(&telemetry, || telemetry.feed().recent(1).iter().any(|last| last.sequence == 1000));
     let target = Target::File(path.clone());
-    telemetry.configure(AccessLog { target, allowed_percent: 100 }).unwrap();
+    telemetry.configure(AccessLog { target, allowed_percent: 100 }, Target::Off).unwrap();
     assert!(telemetry.flush(PATIENCE));
     drop((telemetry, writer));
     let piped = std::io::read_to_string(reader).unwrap();

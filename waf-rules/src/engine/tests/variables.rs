@@ -172,3 +172,24 @@ fn responses_are_inspected_where_asked() {
     assert!(matches!(tx.response_body(), Verdict::Deny(_)));
     assert_eq!(messages(&tx), ["status", "Text/Html; charset=utf-8"]);
 }
+
+#[test]
+fn a_profile_may_say_which_responses_are_inspected() {
+    let rules = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/html\n\
+                 SecRule RESPONSE_BODY \"@contains leak\" \"id:2,phase:4,deny,msg:'m'\"";
+    let types = |types: &[&str]| Some(types.iter().map(ToString::to_string).collect());
+    for (response_types, html, json) in [
+        (None, true, false),
+        (types(&["application/json"]), false, true),
+        (types(&[]), false, false),
+    ] {
+        let profile = with(rules, ProfileOptions { response_types, ..Default::default() });
+        for (content_type, wanted) in [("text/html", html), ("Application/JSON;a=b", json)] {
+            let mut tx = Transaction::new(profile.clone());
+            tx.response_line(200, b"HTTP/1.1");
+            tx.response_header(b"content-type", content_type.as_bytes());
+            tx.response_head();
+            assert_eq!(tx.wants_response_body(), wanted, "{content_type}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What the audit log needs beside the event: taken where fields of both heads are at hand, and only for requests that
+//! it will hold.
+
+use http::{HeaderMap, HeaderValue};
+
+use crate::base::code::Stage;
+use crate::base::event::AuditFacts;
+use crate::config::document::AuditRequests;
+use crate::pipeline::exchange::{Exchange, Head};
+use crate::telemetry::Target;
+use crate::telemetry::redact::{REDACTED, is_secret_name};
+
+/// The facts of a request that belongs into the audit log.
+pub(super) fn facts(
+    exchange: &mut Exchange,
+    head: Option<Head<'_>>,
+    answer: Option<&HeaderMap>,
+) -> Option<Box<AuditFacts>> {
+    let section = exchange.snapshot.audit_log.as_ref()?;
+    if Target::parse(&section.to) == Target::Off {
+        return None;
+    }
+    let requests = section.requests;
+    let decisive = exchange.ledger.decisive().map(|code| code.stage());
+    let mut inspection = exchange.inspection.as_mut();
+    if let Some(inspection) = &mut inspection {
+        inspection.close();
+    }
+    let matched = inspection.as_ref().is_some_and(|inspection| inspection.wants_audit());
+    let wanted = match requests {
+        AuditRequests::Matched => matched || decisive == Some(Stage::Waf),
+        AuditRequests::Refused => decisive.is_some(),
+        AuditRequests::All => true,
+    };
+    wanted.then(|| {
+        Box::new(AuditFacts {
+            request_fields: head.map(|head| masked(head.headers)).unwrap_or_default(),
+            answer_fields: answer.map(masked).unwrap_or_default(),
+            matches: inspection.as_ref().map(|inspection| inspection.audited()).unwrap_or_default(),
+            ruleset: inspection.map(|inspection| inspection.ruleset()).unwrap_or_default(),
+        })
+    })
+}
+
+/// Values of secret names end here: events wait in memory, where they have no business.
+fn masked(fields: &HeaderMap) -> HeaderMap {
+    let mut fields = fields.clone();
+    for (name, value) in &mut fields {
+        if is_secret_name(name.as_str()) {
+            *value = HeaderValue::from_static(REDACTED);
+        }
+    }
+    fields
+}

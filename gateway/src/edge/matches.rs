@@ -1,0 +1,49 @@
+//! What the rules found, for the log of matches: written before the answer ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::watched::Conclude;
+use crate::pipeline::exchange::Exchange;
+use crate::stages::waf::decide::Inspection;
+use crate::telemetry::Telemetry;
+use crate::telemetry::waf_log::About;
+
+/// Runs the rules of the logging phase and writes what matched. Nothing to do where nobody reads it: then the event's
+/// making is the end of the inspection.
+pub(super) fn log(telemetry: &Telemetry, exchange: &mut Exchange) {
+    if exchange.inspection.is_none() || !telemetry.waf_log().is_on() {
+        return;
+    }
+    let about = about(exchange);
+    if let Some(inspection) = &mut exchange.inspection {
+        write(telemetry, &about, inspection);
+    }
+}
+
+/// The same for an inspection that goes with the answer's body.
+pub(super) fn conclude(telemetry: &Arc<Telemetry>, exchange: &Exchange) -> Option<Conclude> {
+    if !telemetry.waf_log().is_on() {
+        return None;
+    }
+    let (telemetry, about) = (telemetry.clone(), about(exchange));
+    Some(Box::new(move |inspection| write(&telemetry, &about, inspection)))
+}
+
+fn write(telemetry: &Telemetry, about: &About, inspection: &mut Inspection) {
+    inspection.close();
+    telemetry.waf_log().write(about, inspection.unlogged());
+}
+
+fn about(exchange: &Exchange) -> About {
+    let client = exchange.reading.client;
+    let port = if client.ip == exchange.connection.peer_ip() { client.peer.port() } else { 0 };
+    let (host, path) = exchange.asked();
+    About {
+        unix_us: exchange.started.unix_us,
+        client: SocketAddr::new(client.ip, port),
+        host: host.to_owned(),
+        path: path.to_owned(),
+        request_id: exchange.trace.request_id(),
+    }
+}

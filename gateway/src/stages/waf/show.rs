@@ -1,0 +1,76 @@
+//! What the rules get to see of a request: the bytes that the client sent, in its order and spelling.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use http::{Version, header};
+use waf_rules::Transaction;
+
+use crate::base::net::Client;
+use crate::base::raw::RawHead;
+use crate::base::request::Request;
+
+/// What the client sent, where the canonical reading says it in other bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sent<'a> {
+    /// The head of HTTP/1. Its line may be the canonical one: `Request::raw_target` then has what was sent.
+    pub head: RawHead<'a>,
+    /// `:path` of HTTP/2.
+    pub target: &'a [u8],
+    /// `:authority` of HTTP/2.
+    pub authority: Option<&'a str>,
+}
+
+pub(super) fn connection(transaction: &mut Transaction, client: Client) {
+    let server = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    transaction.connection(client.ip, client.peer.port(), server, 0);
+}
+
+pub(super) fn request(transaction: &mut Transaction, request: &Request<'_>, sent: &Sent<'_>) {
+    if sent.head.is_empty() {
+        parsed_line(transaction, request, sent);
+        parsed_fields(transaction, request, sent);
+        return;
+    }
+    let line = sent.head.line();
+    let target = if request.raw_target.is_empty() { line.target } else { request.raw_target };
+    transaction.request_line(line.method, target, line.protocol);
+    sent.head.fields().for_each(|(name, value)| transaction.header(name, value));
+}
+
+/// A head that nobody could, or should, read.
+pub(super) fn raw(transaction: &mut Transaction, head: RawHead<'_>) {
+    let line = head.line();
+    match head.is_simple() {
+        true => transaction.request_line(line.method, line.target.trim_ascii_end(), b"HTTP/0.9"),
+        false => transaction.request_line(line.method, line.target, line.protocol),
+    }
+    head.fields().for_each(|(name, value)| transaction.header(name, value));
+}
+
+fn parsed_line(transaction: &mut Transaction, request: &Request<'_>, sent: &Sent<'_>) {
+    let protocol: &[u8] = match request.version {
+        Version::HTTP_10 => b"HTTP/1.0",
+        Version::HTTP_2 => b"HTTP/2.0",
+        _ => b"HTTP/1.1",
+    };
+    let method = request.method.as_str().as_bytes();
+    match [request.raw_target, sent.target].into_iter().find(|target| !target.is_empty()) {
+        Some(target) => transaction.request_line(method, target, protocol),
+        None => {
+            transaction.request_line(method, request.canonical.target().as_bytes(), protocol);
+        }
+    }
+}
+
+/// Fields as HPACK decoded them. HTTP/2 names the host in a pseudo field; rules look for Host.
+fn parsed_fields(transaction: &mut Transaction, request: &Request<'_>, sent: &Sent<'_>) {
+    if !request.headers.contains_key(header::HOST) {
+        let host = sent.authority.unwrap_or_else(|| request.host());
+        if !host.is_empty() {
+            transaction.header(b"Host", host.as_bytes());
+        }
+    }
+    for (name, value) in request.headers {
+        transaction.header(name.as_str().as_bytes(), value.as_bytes());
+    }
+}

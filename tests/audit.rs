@@ -1,0 +1,130 @@
+//! The audit log: which requests it holds, in which form, and that it holds no secret.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::client::Request;
+use crate::harness::gateway::{Gateway, Setup};
+use crate::harness::origin::Origin;
+
+const ATTACK: &str = "/x?id=1'+UNION+SELECT+password+FROM+users--&password=hunter2";
+
+fn config(origin: &Origin, audit: &str) -> String {
+    format!(
+        r#"
+telemetry: {{ access_log: {{ to: access.ndjson }}, audit_log: {audit} }}
+waf: {{ standard: {{ rules: [builtin] }} }}
+services: {{ web: {{ endpoints: ["{}"] }} }}
+defaults: {{ waf: standard }}
+routes:
+  - {{ id: web, match: {{ path: /x }}, to: web, public: "a test" }}
+  - {{ id: watched, match: {{ path: /watched }}, to: web, public: "a test", waf: {{ mode: monitor }} }}
+"#,
+        origin.address()
+    )
+}
+
+fn attack(path: &str) -> Request {
+    Request::get(&ATTACK.replace("/x", path))
+        .header("authorization", "Bearer hunter2hunter2")
+        .header("cookie", "sid=hunter2")
+        .header("x-note", "card 4111 1111 1111 1111")
+}
+
+/// An attack that is refused, one that is only watched, an ordinary request, one without a route, one that is none.
+fn send_all(gateway: &Gateway) {
+    let statuses = [
+        attack("/x").send(gateway.address()).status,
+        attack("/watched").send(gateway.address()).status,
+        Request::get("/x?q=shoes")
+            .header("user-agent", "Mozilla/5.0")
+            .header("accept", "*/*")
+            .send(gateway.address())
+            .status,
+        Request::get("/nowhere").send(gateway.address()).status,
+    ];
+    assert_eq!(statuses, [403, 200, 200, 404]);
+    crate::harness::client::raw(gateway.address(), b"GET /x HTTP/1.1\r\n\r\n");
+}
+
+/// The log of a gateway that has ended: everything is written by then.
+fn log_of(audit: &str) -> String {
+    let origin = Origin::echo();
+    let gateway = Setup::new(&config(&origin, audit)).start();
+    let path = gateway.folder().join("audit.log");
+    send_all(&gateway);
+    let copy = tempfile::NamedTempFile::new().unwrap();
+    gateway.events(5);
+    // The same thread writes both, this one first.
+    fs::copy(path, copy.path()).unwrap();
+    gateway.stop();
+    fs::read_to_string(copy.path()).unwrap()
+}
+
+fn statuses(log: &str) -> Vec<u64> {
+    let records = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut codes: Vec<u64> = records
+        .map(|record| record["transaction"]["response"]["http_code"].as_u64().unwrap())
+        .collect();
+    // Requests end in any order.
+    codes.sort_unstable();
+    codes
+}
+
+#[test]
+fn the_audit_log_holds_the_requests_that_it_is_asked_for() {
+    for (requests, expected) in [
+        ("matched", vec![200, 403]),
+        ("refused", vec![400, 403, 404]),
+        ("all", vec![200, 200, 400, 403, 404]),
+    ] {
+        let log = log_of(&format!("{{ to: audit.log, requests: {requests} }}"));
+        assert_eq!(statuses(&log), expected, "{requests}");
+        let blocked = log.lines().find(|line| line.contains("\"http_code\":403")).unwrap();
+        let first: Value = serde_json::from_str(blocked).unwrap();
+        let names: Vec<&str> = first["transaction"]["request"]["headers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|field| field["name"].as_str().unwrap())
+            .collect();
+        assert!(names.contains(&"authorization") && names.contains(&"x-note"), "{names:?}");
+        assert!(!first["messages"].as_array().unwrap().is_empty());
+        assert!(!first["transaction"]["response"]["headers"].as_array().unwrap().is_empty());
+        assert!(!log.contains("hunter2") && !log.contains("4111"), "{log}");
+    }
+}
+
+#[test]
+fn the_audit_log_is_written_in_the_native_form() {
+    let log = log_of("{ to: audit.log, format: native }");
+    let parts: String = log
+        .lines()
+        .filter(|line| line.starts_with("--"))
+        .filter_map(|line| line.chars().rev().nth(2))
+        .collect();
+    assert_eq!(parts, "ABFHZABFHZ");
+    assert!(
+        log.contains("GET /x?id=")
+            && log.contains("Action: Intercepted (code 403)")
+            && log.contains("[msg \""),
+        "{log}"
+    );
+    assert!(!log.contains("hunter2") && !log.contains("4111"), "{log}");
+}
+
+/// Switched on and off by a reload; off is no file.
+#[test]
+fn the_audit_log_follows_the_configuration() {
+    let origin = Origin::echo();
+    let gateway = Setup::new(&config(&origin, "{ to: off }")).start();
+    attack("/x").send(gateway.address());
+    gateway.events(1);
+    let path = gateway.folder().join("audit.log");
+    assert!(!path.exists());
+    assert_eq!(gateway.reload(&config(&origin, "{ to: audit.log }")).status, 200);
+    attack("/x").send(gateway.address());
+    gateway.events(2);
+    assert_eq!(statuses(&fs::read_to_string(&path).unwrap()), [403]);
+}
