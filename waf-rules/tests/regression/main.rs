@@ -7,6 +7,7 @@
 #![allow(clippy::panic, reason = "tests only: every failure to set up is one")]
 
 mod builtin;
+mod corpora;
 mod crs;
 mod ftw;
 mod request;
