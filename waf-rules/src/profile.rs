@@ -125,7 +125,7 @@ impl Default for Bounds {
             depth: 64,
             parts: 128,
             matches: 128,
-            work: 40_000_000,
+            work: 16_000_000,
             over: Over::Reject,
         }
     }
