@@ -5,8 +5,9 @@
 #![allow(clippy::panic, reason = "a bench that cannot set up must stop")]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use criterion::measurement::WallTime;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use waf_rules::{EngineMode, Profile, ProfileOptions, Ruleset, RulesetBuilder, Transaction};
 
@@ -223,7 +224,7 @@ fn profile(ruleset: &Ruleset, paranoia: u8) -> Profile {
 }
 
 /// One group a kind of request; in it both rule sets, and CRS without the prefilter for comparison.
-fn transactions(criterion: &mut Criterion) {
+fn transactions(criterion: &mut Criterion<CpuTime>) {
     let rulesets: Vec<_> =
         builders().into_iter().map(|(name, builder)| (name, build(builder))).collect();
     for request in requests() {
@@ -244,7 +245,7 @@ fn transactions(criterion: &mut Criterion) {
 }
 
 fn measure(
-    group: &mut BenchmarkGroup<'_, WallTime>,
+    group: &mut BenchmarkGroup<'_, CpuTime>,
     name: &str,
     request: &Request,
     new: impl Fn() -> Transaction,
@@ -259,7 +260,7 @@ fn measure(
     });
 }
 
-fn load(criterion: &mut Criterion) {
+fn load(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("load");
     group.sample_size(10);
     for (name, builder) in builders() {
@@ -268,5 +269,50 @@ fn load(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, transactions, load);
+/// Processor time of this thread, so that what else the machine does is not measured.
+struct CpuTime;
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        cpu_time()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        cpu_time().saturating_sub(start)
+    }
+
+    fn add(&self, left: &Duration, right: &Duration) -> Duration {
+        *left + *right
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        WallTime.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
+
+/// From the scheduler, in nanoseconds; wall time where it does not tell.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    match stat.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()) {
+        Some(nanoseconds) => Duration::from_nanos(nanoseconds),
+        None => std::time::UNIX_EPOCH.elapsed().unwrap_or_default(),
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = transactions, load
+}
 criterion_main!(benches);

@@ -11,7 +11,7 @@ use crate::tx::TxSlot;
 use crate::variable::UNCONDITIONAL;
 
 /// Work that asking any operator costs, beyond the bytes it reads.
-pub(super) const ASK_COST: u64 = 16;
+pub(super) const ASK_COST: u64 = 32;
 
 impl Run<'_> {
     /// Asks a link's operator about every value; true when any matched.
@@ -115,14 +115,7 @@ impl Run<'_> {
     /// Charges the question. Once the budget is spent only comparisons of numbers are still asked, so
     /// that the scores that were gathered are still judged.
     fn afford(&mut self, operator: &Operator, input: Buffer) -> bool {
-        if matches!(operator, Operator::Number(..)) {
-            return true;
-        }
-        let affordable = !self.state.budget.is_exhausted();
-        if affordable {
-            self.charge(operator, input);
-        }
-        affordable
+        matches!(operator, Operator::Number(..)) || self.pay(operator, input)
     }
 
     fn argument(&mut self, operator: &Operator) -> Vec<u8> {

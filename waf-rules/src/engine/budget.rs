@@ -35,20 +35,26 @@ impl Exceeded {
 pub(super) struct Budget {
     left: u64,
     spent: u64,
+    exhausted: bool,
 }
 
 impl Budget {
     pub(super) fn new(bound: u64) -> Self {
-        Self { left: bound, spent: 0 }
+        Self { left: bound, spent: 0, exhausted: false }
     }
 
-    pub(super) fn charge(&mut self, work: u64) {
-        self.spent = self.spent.saturating_add(work);
-        self.left = self.left.saturating_sub(work);
+    /// Pays for a piece of work, or says that there is not enough left: then nothing more is affordable.
+    pub(super) fn afford(&mut self, work: u64) -> bool {
+        self.exhausted |= work > self.left;
+        if !self.exhausted {
+            self.left -= work;
+            self.spent += work;
+        }
+        !self.exhausted
     }
 
     pub(super) fn is_exhausted(&self) -> bool {
-        self.left == 0
+        self.exhausted
     }
 
     pub(super) fn spent(&self) -> u64 {

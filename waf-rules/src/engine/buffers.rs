@@ -34,6 +34,10 @@ struct Slot {
     present: ByteSet,
 }
 
+/// Work of a transformation, a byte.
+const TRANSFORM_COST: u64 = 2;
+/// Transformed even when no work is left: what numbers are compared with.
+const FREE_BYTES: usize = 256;
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Default)]
@@ -147,9 +151,15 @@ impl Buffers {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         let bytes = self.bytes(input);
-        budget.charge(bytes.len() as u64);
+        if !budget.afford(TRANSFORM_COST * bytes.len() as u64) && bytes.len() > FREE_BYTES {
+            return self.keep_scratch(scratch, input);
+        }
         transform.apply(bytes, &mut scratch);
         let output = if scratch == bytes { input } else { self.intern(&scratch) };
+        self.keep_scratch(scratch, output)
+    }
+
+    fn keep_scratch(&mut self, scratch: Vec<u8>, output: Buffer) -> Buffer {
         self.scratch = scratch;
         output
     }

@@ -118,6 +118,9 @@ impl Run<'_> {
     /// One value behind every list of a look. Most lists leave most values alone: they are answered
     /// together, and seldom with yes.
     fn look_at(&mut self, look: &Look, value: Buffer) {
+        if self.state.budget.is_exhausted() {
+            return;
+        }
         let plain = self.row(value).is_some_and(|row| self.state.rows.meets(row, &look.operators));
         for list in &look.lists {
             let (transforms, budget) = (&self.program.transforms, &mut self.state.budget);
@@ -135,20 +138,21 @@ impl Run<'_> {
     fn wake_behind(&mut self, list: &List, value: Buffer, row: Row) {
         for (word, operators) in list.operators.iter().enumerate() {
             let mut hits = self.state.rows.candidates(row, word) & operators;
-            while hits != 0 && !self.state.budget.is_exhausted() {
+            while hits != 0 {
                 let operator = index(word * 64) + hits.trailing_zeros();
                 hits &= hits - 1;
-                self.charge(&self.program.operators[operator as usize], value);
-                if self.state.rows.answer(row, operator) != Some(false) {
+                if !self.pay(&self.program.operators[operator as usize], value) {
+                    self.state.rows.forgo(row, operator);
+                } else if self.state.rows.answer(row, operator) != Some(false) {
                     list.wakes(operator).for_each(|at| self.state.candidates.awake.insert(at));
                 }
             }
         }
     }
 
-    /// Charges a question.
-    pub(super) fn charge(&mut self, operator: &Operator, value: Buffer) {
-        let bytes = self.state.buffers.bytes(value).len() as u64;
-        self.state.budget.charge(ASK_COST + bytes * operator.cost());
+    /// Pays for a question, if there is enough work left.
+    pub(super) fn pay(&mut self, operator: &Operator, value: Buffer) -> bool {
+        let bytes = self.state.buffers.bytes(value);
+        self.state.budget.afford(ASK_COST + operator.cost(bytes))
     }
 }

@@ -15,6 +15,8 @@ enum Fact {
     Affirmed,
 }
 
+/// Work of the prefilter, a byte.
+const SCAN_COST: u64 = 3;
 /// Rows a buffer.
 const FACTS: usize = 3;
 const NONE: u32 = u32::MAX;
@@ -60,6 +62,12 @@ impl Rows {
         self.has(row, Fact::Candidate, operator)
     }
 
+    /// The operator will not be asked about the value.
+    pub(super) fn forgo(&mut self, row: Row, operator: u32) {
+        let (word, bit) = place(Fact::Candidate, self.words, operator);
+        self.bits[row.0 + word] &= !bit;
+    }
+
     /// What the operator said of the value, if it was asked.
     pub(super) fn answer(&self, row: Row, operator: u32) -> Option<bool> {
         if self.has(row, Fact::Refuted, operator) {
@@ -93,12 +101,14 @@ impl Run<'_> {
     /// The rows of a buffer. The first time it is recalled or scanned, as long as there is work left.
     pub(super) fn row(&mut self, value: Buffer) -> Option<Row> {
         let found = self.state.rows.find(value);
-        if found.is_some() || self.state.budget.is_exhausted() {
+        if found.is_some() {
             return found;
         }
         let state = &mut *self.state;
         let bytes = state.buffers.bytes(value);
-        state.budget.charge(bytes.len() as u64);
+        if !state.budget.afford(SCAN_COST * bytes.len() as u64) {
+            return None;
+        }
         let words = state.rows.words;
         let (row, bits) = state.rows.add(value);
         if let Some(facts) = self.known.recall(self.program.id, bytes) {

@@ -142,12 +142,12 @@ fn respond(tx: &mut Transaction, response: &Response) {
 }
 
 /// Maps tests, in order, on as many threads as there are processors.
-pub fn in_parallel<T: Send>(tests: &[Test], map: impl Fn(&Test) -> T + Sync) -> Vec<T> {
+pub fn in_parallel<I: Sync, T: Send>(tests: &[I], map: impl Fn(&I) -> T + Sync) -> Vec<T> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let chunk = tests.len().div_ceil(threads).max(1);
     std::thread::scope(|scope| {
         let map = &map;
-        let run = |chunk| scope.spawn(move || <[Test]>::iter(chunk).map(map).collect::<Vec<T>>());
+        let run = |chunk| scope.spawn(move || <[I]>::iter(chunk).map(map).collect::<Vec<T>>());
         let workers: Vec<_> = tests.chunks(chunk).map(run).collect();
         let join = |worker: std::thread::ScopedJoinHandle<'_, Vec<T>>| {
             worker.join().unwrap_or_else(|panic| resume_unwind(panic))

@@ -225,12 +225,16 @@ impl Operator {
         }
     }
 
-    /// How much dearer than a plain scan one byte is; weighs the budget.
-    pub(crate) fn cost(&self) -> u64 {
+    /// Work of the question about this value, in the unit of [`Bounds::work`](crate::Bounds::work).
+    pub(crate) fn cost(&self, input: &[u8]) -> u64 {
+        let bytes = input.len() as u64;
         match self {
-            Self::DetectSqli | Self::DetectXss => 8,
-            Self::Rx(_) | Self::RxGlobal(_) | Self::RxChoice(_) | Self::Verify(_) => 2,
-            _ => 1,
+            Self::DetectSqli => detect_sqli::cost(input),
+            Self::DetectXss => 16 * bytes,
+            Self::Rx(_) | Self::RxGlobal(_) | Self::RxChoice(_) | Self::Pm(_) | Self::Verify(_) => {
+                2 * bytes
+            }
+            _ => bytes,
         }
     }
 }

@@ -65,7 +65,7 @@ SecRule TX:S "@ge 5" "id:3,phase:2,deny"
 "#;
     let target = format!("/?a={}", "x1".repeat(200));
     let tx = get(
-        &bounded(rules, Bounds { work: 1_000, over: Over::Partial, ..Bounds::default() }),
+        &bounded(rules, Bounds { work: 2_500, over: Over::Partial, ..Bounds::default() }),
         &target,
     );
     assert_eq!(
