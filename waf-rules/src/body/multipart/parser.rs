@@ -157,10 +157,12 @@ impl Parser {
             && self.line.len() <= self.delimiter.len() + PADDING_BYTES_MAX
     }
 
-    /// A whole line, with its end.
+    /// A whole line, with its end if it has one.
     fn end_line(&mut self, line: &[u8], sink: PartSink<'_>) -> Result<(), BodyError> {
-        let bare = line.strip_suffix(b"\n").unwrap_or(line);
-        let bare = bare.strip_suffix(b"\r").unwrap_or(bare);
+        let bare = line.strip_suffix(b"\n").map_or(line, |ended| {
+            // Without a line feed a carriage return is part of the line.
+            ended.strip_suffix(b"\r").unwrap_or(ended)
+        });
         if self.place == Place::Headers {
             return self.header(bare, line);
         }
