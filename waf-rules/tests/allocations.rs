@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use waf_rules::{Profile, ProfileOptions, Ruleset, Transaction, Verdict};
+use waf_rules::{Exclusion, Profile, ProfileOptions, RuleSelector, Ruleset, Transaction, Verdict};
 
 /// Requests served before one is counted: caches of the regular expressions are filled by then.
 const WARM_UP: usize = 32;
@@ -90,4 +90,31 @@ fn respond(tx: &mut Transaction) -> Verdict {
     tx.response_header(b"Content-Type", b"text/html; charset=utf-8");
     tx.response_header(b"Content-Length", b"5120");
     tx.response_head()
+}
+
+/// One compiled rule set serves all routes, whatever each of them leaves out.
+#[test]
+fn routes_share_the_rules() {
+    const ROUTES: u32 = 10_000;
+    const RULES_BYTES_MAX: i64 = 60 * 1024 * 1024;
+    const ROUTE_BYTES_MAX: i64 = 1_024;
+    for (name, ruleset) in rulesets() {
+        let id = ruleset.rules().map(|rule| rule.id()).find(|id| *id > 0).unwrap_or_default();
+        let mut profiles = Vec::with_capacity(ROUTES as usize);
+        let counted = allocation_counter::measure(|| {
+            for _ in 0..ROUTES {
+                let exclusion = Exclusion { rules: vec![RuleSelector::Id(id)], target: None };
+                let options =
+                    ProfileOptions { exclusions: vec![exclusion], ..ProfileOptions::default() };
+                profiles.extend(Profile::new(&ruleset, options));
+            }
+        });
+        let route = counted.bytes_current / i64::from(ROUTES);
+        assert!(route <= ROUTE_BYTES_MAX, "{name}: {route} bytes a route");
+        assert_eq!(profiles.len(), ROUTES as usize, "{name}");
+    }
+    let loaded = allocation_counter::measure(|| std::mem::forget(rulesets()));
+    let bytes = loaded.bytes_current;
+    assert!(bytes <= RULES_BYTES_MAX, "{bytes} bytes of rules, bound {RULES_BYTES_MAX}");
+    eprintln!("rule sets hold {bytes} bytes");
 }

@@ -25,7 +25,7 @@ SecAction "id:900001,phase:1,pass,nolog,t:none,\
 "#;
 
 /// The CRS folder, or a loud remark.
-fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/crs");
     let folder = std::env::var_os("YETT_CRS").map_or_else(|| PathBuf::from(default), PathBuf::from);
     if folder.join("rules").is_dir() {
@@ -45,9 +45,13 @@ fn load(folder: &Path, setup: &str) -> Ruleset {
 }
 
 fn profile(folder: &Path) -> Profile {
+    profile_at(folder, 4)
+}
+
+pub(crate) fn profile_at(folder: &Path, paranoia: u8) -> Profile {
     let options = ProfileOptions {
-        blocking_paranoia: 4,
-        detection_paranoia: 4,
+        blocking_paranoia: paranoia,
+        detection_paranoia: paranoia,
         engine: Some(EngineMode::DetectionOnly),
         bounds: Bounds { body_bytes: 1024 * 1024, work: u64::MAX, ..Bounds::default() },
         ..ProfileOptions::default()
@@ -61,7 +65,7 @@ pub(crate) fn sample() -> Vec<ftw::Test> {
     tests.into_iter().step_by(10).collect()
 }
 
-fn tests(folder: &Path) -> Vec<ftw::Test> {
+pub(crate) fn tests(folder: &Path) -> Vec<ftw::Test> {
     ftw::read(&folder.join("tests/regression/tests"))
 }
 

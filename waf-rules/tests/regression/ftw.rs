@@ -95,7 +95,7 @@ pub(crate) fn run(profile: &Profile, tests: &[Test]) -> Report {
 }
 
 /// Maps the tests, in order, on as many threads as there are cores.
-pub(crate) fn in_parallel<T: Send>(tests: &[Test], map: impl Fn(&Test) -> T + Sync) -> Vec<T> {
+pub(crate) fn in_parallel<I: Sync, T: Send>(tests: &[I], map: impl Fn(&I) -> T + Sync) -> Vec<T> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let chunk = tests.len().div_ceil(threads).max(1);
     std::thread::scope(|scope| {

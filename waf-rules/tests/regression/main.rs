@@ -9,6 +9,7 @@
 
 mod bodies;
 mod builtin;
+mod corpora;
 mod crs;
 mod crs3;
 mod ftw;

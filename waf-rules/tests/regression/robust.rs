@@ -27,7 +27,7 @@ fn mutated_requests_are_inspected_or_refused() {
 }
 
 /// Overwrites, cuts and doubles bytes of target, header values and body.
-fn mutate(mut request: Request, seed: &mut u64) -> Request {
+pub(crate) fn mutate(mut request: Request, seed: &mut u64) -> Request {
     damage(&mut request.target, seed);
     damage(&mut request.body, seed);
     if let Some(at) = (!request.headers.is_empty()).then(|| below(seed, request.headers.len())) {

@@ -110,3 +110,79 @@ fn tells_about_its_rules() {
     );
     assert_eq!(rule.tags(), ["paranoia-level/2"]);
 }
+
+/// Gates of pinned levels are decided at load; whatever takes one away opens what it guarded. Each case
+/// is compared with asking everything.
+#[test]
+fn folded_gates_behave_like_rules() {
+    let rules = |before: &str| {
+        format!(
+            r#"{before}
+SecRule TX:DETECTION_PARANOIA_LEVEL "@lt 1" "id:1,phase:2,pass,nolog,skipAfter:END"
+SecRule ARGS "@rx a" "id:2,phase:2,pass"
+SecRule TX:DETECTION_PARANOIA_LEVEL "@lt 2" "id:3,phase:2,pass,nolog,skipAfter:END"
+SecRule ARGS "@rx a" "id:4,phase:2,pass"
+SecRule &ARGS "@eq 1" "id:5,phase:2,pass"
+SecMarker END
+SecRule ARGS "@rx a" "id:6,phase:2,pass"
+"#
+        )
+    };
+    let removal = "SecAction \"id:9,phase:1,pass,nolog,ctl:ruleRemoveById=3\"";
+    let target = "SecAction \"id:9,phase:1,pass,nolog,ctl:ruleRemoveTargetById=3;TX:detection_paranoia_level\"";
+    let jump = "SecRule ARGS \"@rx a\" \"id:9,phase:2,pass,nolog,skipAfter:4\"";
+    let write = "SecAction \"id:9,phase:1,pass,nolog,setvar:tx.detection_paranoia_level=4\"";
+    for (before, level, matched) in [
+        ("", 1, vec![2, 3, 6]),
+        ("", 2, vec![2, 4, 5, 6]),
+        (removal, 1, vec![9, 2, 4, 5, 6]),
+        (target, 1, vec![9, 2, 4, 5, 6]),
+        (jump, 1, vec![9, 5, 6]),
+        (write, 1, vec![9, 2, 3, 6]),
+    ] {
+        let profile = with(&rules(before), options(1, level, None));
+        assert_eq!(get(&profile, "/?x=a").matched_rules(), matched, "{before}");
+        let mut exhaustive = Transaction::exhaustive(profile);
+        exhaustive.request_line(b"GET", b"/?x=a", b"HTTP/1.1");
+        exhaustive.head();
+        exhaustive.body();
+        assert_eq!(exhaustive.matched_rules(), matched, "exhaustive {before}");
+    }
+}
+
+/// A rule that looks at variables wakes when one is written, by name, by capture or by macro.
+#[test]
+fn rules_on_variables_wake_when_one_is_written() {
+    let rules = |write: &str| {
+        format!(
+            r#"SecRule ARGS "@rx ^(.+)$" "id:1,phase:2,pass,nolog,capture,{write}"
+SecRule TX:/^text_/ "@rx evil" "id:2,phase:2,pass"
+SecRule TX:0 "@contains evil" "id:3,phase:2,pass"
+SecRule TX:named "@contains evil" "id:4,phase:2,pass"
+"#
+        )
+    };
+    for (write, matched) in [
+        ("setvar:'tx.text_a=%{tx.1}'", vec![1, 2, 3]),
+        ("setvar:'tx.text_%{MATCHED_VAR_NAME}=%{MATCHED_VAR}'", vec![1, 2, 3]),
+        ("setvar:'tx.named=%{tx.1}'", vec![1, 3, 4]),
+        ("setvar:'tx.other=%{tx.1}'", vec![1, 3]),
+    ] {
+        let profile = profile(&rules(write));
+        assert_eq!(get(&profile, "/?x=evil").matched_rules(), matched, "{write}");
+        assert_eq!(get(&profile, "/?x=good").matched_rules(), [1], "{write}");
+    }
+}
+
+/// Routes share the way through the rules; what is their own is a bit a rule.
+#[test]
+fn profiles_of_the_same_levels_share_their_course() {
+    let ruleset = ruleset(SCORING);
+    let new = |options| Profile::new(&ruleset, options).unwrap();
+    let exclusion = Exclusion { rules: vec![RuleSelector::Id(12)], target: None };
+    let one = new(options(1, 1, Some(5)));
+    let other = new(ProfileOptions { exclusions: vec![exclusion], ..options(1, 1, Some(5)) });
+    let another = new(options(1, 2, Some(5)));
+    assert!(std::sync::Arc::ptr_eq(&one.inner().course, &other.inner().course));
+    assert!(!std::sync::Arc::ptr_eq(&one.inner().course, &another.inner().course));
+}

@@ -15,6 +15,17 @@ pub(super) fn required(hir: &Hir, most: usize) -> Vec<ByteSet> {
     classes
 }
 
+/// A byte of each phrase, its rarest, in both cases: whatever holds a phrase holds one of them.
+pub(super) fn of_phrases(phrases: &[Box<[u8]>]) -> Option<ByteSet> {
+    let rarest = |phrase: &[u8]| phrase.iter().copied().min_by_key(|byte| weight(*byte));
+    let mut class = ByteSet::EMPTY;
+    for phrase in phrases {
+        let byte = rarest(phrase)?;
+        class = class.with(byte.to_ascii_lowercase()).with(byte.to_ascii_uppercase());
+    }
+    Some(class)
+}
+
 fn of(hir: &Hir) -> Vec<ByteSet> {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Vec::new(),

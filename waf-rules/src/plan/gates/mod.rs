@@ -18,6 +18,9 @@ use smallvec::SmallVec;
 use crate::bytes::{ByteSet, index};
 use crate::operator::Operator;
 
+/// A set of operators at hand.
+type Row = SmallVec<[u64; 16]>;
+
 /// Byte classes kept per operator; each must be present.
 const CLASSES: usize = 3;
 /// Longest least length told apart.
@@ -86,18 +89,34 @@ impl Gates {
 
     /// Writes the row of a value: the operators that it could satisfy.
     pub(crate) fn row(&self, value: &[u8], present: &ByteSet, row: &mut [u64]) {
-        row.copy_from_slice(&self.textless);
-        if value.len() >= LITERAL_BYTES_MIN
-            && let Some(automaton) = &self.automaton
-        {
-            for found in automaton.find_overlapping_iter(value) {
-                self.owners[found.pattern().as_usize()]
-                    .iter()
-                    .for_each(|operator| set(row, *operator as usize));
+        row.copy_from_slice(&self.lengths[value.len().min(LENGTHS - 1)]);
+        self.classes.restrict(present, row);
+        let mut wanted: Row =
+            row.iter().zip(&self.textless).map(|(row, free)| row & !free).collect();
+        if wanted.iter().any(|word| *word != 0) {
+            and(row, &self.textless);
+            self.find_texts(value, &mut wanted, row);
+        }
+    }
+
+    /// Adds the operators among `wanted` of which the value holds a text. The scan ends when there is
+    /// nothing left to find.
+    fn find_texts(&self, value: &[u8], wanted: &mut [u64], row: &mut [u64]) {
+        let Some(automaton) = &self.automaton else { return };
+        let mut left: u32 = wanted.iter().map(|word| word.count_ones()).sum();
+        for found in automaton.find_overlapping_iter(value) {
+            for operator in &self.owners[found.pattern().as_usize()] {
+                let (word, bit) = (*operator as usize / 64, 1 << (*operator % 64));
+                if wanted[word] & bit != 0 {
+                    wanted[word] &= !bit;
+                    row[word] |= bit;
+                    left -= 1;
+                }
+            }
+            if left == 0 {
+                return;
             }
         }
-        and(row, &self.lengths[value.len().min(LENGTHS - 1)]);
-        self.classes.restrict(present, row);
     }
 }
 
@@ -173,7 +192,8 @@ impl Needs {
     fn of_phrases(phrases: &[Box<[u8]>]) -> Self {
         let literals = phrases.iter().map(|phrase| phrase.to_ascii_lowercase()).collect();
         let min_len = phrases.iter().map(|phrase| phrase.len()).min().unwrap_or(0);
-        Self { literals, classes: Vec::new(), min_len }
+        let classes = classes::of_phrases(phrases).into_iter().collect();
+        Self { literals, classes, min_len }
     }
 
     fn of_text(text: &[u8]) -> Self {
