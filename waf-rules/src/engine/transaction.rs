@@ -213,7 +213,6 @@ impl Transaction {
     /// Everything is over: runs phase 5, which reports and interrupts nothing.
     pub fn finish(&mut self) {
         self.run(5);
-        self.state.mask_matches();
     }
 
     /// Every match of a rule that logs, in the order of matching, up to [`Bounds::matches`](crate::Bounds::matches).
@@ -301,6 +300,8 @@ impl Transaction {
         }
         run.phase(phase);
         pool::keep_known(known);
+        // Now, not at the end: matches may be logged between phases.
+        self.state.mask_matches();
         match &self.state.control.interruption {
             Some(interruption) => Verdict::Deny(interruption.clone()),
             None => Verdict::Pass,
