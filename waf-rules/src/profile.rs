@@ -69,7 +69,7 @@ pub enum RuleSelector {
 /// What one transaction may cost. Where the rules set a bound too, the smaller one holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Request body kept for inspection, in bytes.
+    /// Request body kept for inspection, in bytes; the content of uploaded files is not.
     pub body_bytes: usize,
     /// Response body kept for inspection, in bytes.
     pub response_body_bytes: usize,

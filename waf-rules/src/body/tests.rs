@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::multipart::{self, Flags, Part, PartBounds};
+use super::multipart::{Flags, Parser, Part, PartBounds};
 use super::urlencoded::{self, Pair};
 use super::{BodyError, Sink, json, media_type, xml};
 use crate::action::BodyProcessor;
@@ -159,7 +159,7 @@ fn xml_errors_keep_what_was_read() {
 
 fn parts(content_type: &str, body: &str) -> (Vec<String>, Flags, Result<(), BodyError>) {
     let (mut found, mut flags) = (Vec::new(), Flags::default());
-    let bounds = PartBounds { parts: 4, files: Some(1) };
+    let bounds = PartBounds { parts: 4, files: Some(1), keep_files: true };
     let mut sink = |part: Part<'_>| {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let file =
@@ -167,8 +167,13 @@ fn parts(content_type: &str, body: &str) -> (Vec<String>, Flags, Result<(), Body
         found.push(format!("{}{file}={}", text(&part.name), text(part.content)));
         ControlFlow::Continue(())
     };
-    let result =
-        multipart::parse(content_type.as_bytes(), body.as_bytes(), bounds, &mut flags, &mut sink);
+    let parser = Parser::new(content_type.as_bytes(), bounds, &mut flags);
+    let result = parser.and_then(|mut parser| {
+        let read = parser.push(body.as_bytes(), &mut sink);
+        let result = read.and_then(|()| parser.finish(&mut sink));
+        flags = *parser.flags();
+        result
+    });
     (found, flags, result)
 }
 
@@ -281,4 +286,72 @@ fn multipart_errors() {
     }
     // A boundary that is called like the parameter is not a second one.
     assert!(parts("multipart/form-data; boundary=boundary", "--boundary--\r\n").2.is_ok());
+}
+
+/// However a body arrives, the same parts come out, and no content of a file is held.
+#[test]
+fn multipart_does_not_depend_on_chunks() {
+    let files = "--xx\r\nContent-Disposition: form-data; name=f; filename=g\r\n\r\n\r\n--x\r\n--xxx\n\r\r\n\r\n--xx \r\n\
+                 Content-Disposition: form-data;\r\n name=a\r\n\r\nx\r\n\r\n--xx--\r\nend";
+    let long = format!(
+        "{}{}\r\n--xx--",
+        body("form-data; name=a").trim_end_matches("--xx--\r\n"),
+        "-".repeat(9_000)
+    );
+    for (body, keep_files) in
+        [(files, true), (files, false), (&long, false), ("--xx", false), (&body("x"), true)]
+    {
+        let bounds = PartBounds { parts: 4, files: None, keep_files };
+        let read = |chunk: usize| {
+            let (mut found, mut flags) = (Vec::new(), Flags::default());
+            let mut sink = |part: Part<'_>| {
+                found.push((
+                    part.name,
+                    part.filename,
+                    part.headers,
+                    part.content.to_vec(),
+                    part.bytes,
+                ));
+                ControlFlow::Continue(())
+            };
+            let mut parser = Parser::new(FORM.as_bytes(), bounds, &mut flags).unwrap();
+            let mut chunks = body.as_bytes().chunks(chunk);
+            let result = chunks.try_for_each(|chunk| parser.push(chunk, &mut sink));
+            let result = result.and_then(|()| parser.finish(&mut sink));
+            (format!("{result:?} {:?} {}", parser.flags(), parser.held()), found)
+        };
+        let whole = read(body.len());
+        for chunk in [1, 2, 3, 5, 64] {
+            assert_eq!(read(chunk), whole, "by {chunk}: {body}");
+        }
+        let (_, parts) = whole;
+        for (_, filename, _, content, bytes) in &parts {
+            let kept = if filename.is_some() && !keep_files { 0 } else { *bytes };
+            assert_eq!(content.len(), kept, "{body}");
+        }
+    }
+}
+
+#[test]
+fn multipart_holds_no_files() {
+    let mut parser = Parser::new(
+        FORM.as_bytes(),
+        PartBounds { parts: 4, files: None, keep_files: false },
+        &mut Flags::default(),
+    )
+    .unwrap();
+    let mut sizes = Vec::new();
+    let mut sink = |part: Part<'_>| {
+        sizes.push(part.bytes);
+        ControlFlow::Continue(())
+    };
+    let head = b"--xx\r\nContent-Disposition: form-data; name=f; filename=g\r\n\r\n";
+    parser.push(head, &mut sink).unwrap();
+    for _ in 0..1_000 {
+        parser.push(&[b'x'; 4_096], &mut sink).unwrap();
+        assert!(parser.held() <= head.len() + 4_096);
+    }
+    parser.push(b"\r\n--xx--\r\n", &mut sink).unwrap();
+    parser.finish(&mut sink).unwrap();
+    assert_eq!(sizes, [4_096_000]);
 }

@@ -1,6 +1,6 @@
 //! One request against the program.
 //!
-//! `transaction` is the caller's view; `intake` and `request_body` fill the stores; `eval` walks a
+//! `transaction` is the caller's view; `intake`, `request_body` and `upload` fill the stores; `eval` walks a
 //! phase, `ask` puts one link's question, `gather` finds its values, `candidates` tells which
 //! questions are worth it, `effects`, `collections`, `sanitise` and `expand` do what a match asks for. All that a request needs
 //! to remember is one [`state::State`]; the program is only read.
@@ -32,6 +32,7 @@ mod stores;
 mod tests;
 mod transaction;
 mod tx_store;
+mod upload;
 
 pub use budget::Exceeded;
 pub use outcome::{Action, BodyBound, Interruption, Match, Outcome, Verdict};

@@ -9,7 +9,6 @@ use super::state::State;
 use crate::action::BodyProcessor;
 use crate::body::charset::Charset;
 use crate::body::grpc::{self, Framing};
-use crate::body::multipart::{self, Flags, Part, PartBounds};
 use crate::body::{BodyError, Sink, graphql, json, media_type, protobuf, xml};
 use crate::plan::{Program, Settings};
 use crate::profile::Bounds;
@@ -18,15 +17,19 @@ use crate::variable::Store;
 impl State {
     /// Parses what was received. A parse error is a finding: `REQBODY_ERROR` is set, what was parsed
     /// stays, and the raw body is shown in `REQUEST_BODY` so that the rest is inspected too.
-    pub(super) fn parse_request_body(&mut self, bounds: &Bounds, program: &Program) {
+    pub(super) fn parse_request_body(&mut self, bytes: usize, bounds: &Bounds, program: &Program) {
         let body = std::mem::take(&mut self.request_body);
-        self.set_number(Store::RequestBodyLength, body.len());
+        let bytes = if self.upload.is_some() { bytes } else { body.len() };
+        self.set_number(Store::RequestBodyLength, bytes);
         if !body.is_empty() {
-            let files = self.stores.get(Store::Files).len();
             let charset = Charset::of(self.content_type().unwrap_or_default());
             let text = self.decoded(&body, &charset);
             let result = self.process(&text, bounds, program);
-            let without_files = body.len().saturating_sub(self.file_bytes(files));
+            let without_files = bytes.saturating_sub(self.file_bytes());
+            if bytes > body.len() && matches!(result, Err(BodyError::Malformed(_))) {
+                // What is shown of it in place of its parts is not all of it.
+                self.exceed(Exceeded::RequestBody);
+            }
             self.conclude(result, &text);
             self.doubt_charset(charset, &text);
             self.check_no_files(without_files, &program.settings);
@@ -100,7 +103,7 @@ impl State {
             Some(BodyProcessor::Json) => {
                 json::parse(body, bounds.depth, &mut self.json_sink(bounds))
             }
-            Some(BodyProcessor::Multipart) => self.multipart(body, bounds, program),
+            Some(BodyProcessor::Multipart) => self.end_upload(body, bounds, program),
             Some(BodyProcessor::Xml) => self.xml(body, bounds),
             Some(BodyProcessor::GraphQl) => {
                 graphql::parse(body, b"graphql", bounds.depth, &mut self.sink(bounds))
@@ -186,15 +189,6 @@ impl State {
         }
     }
 
-    fn file_bytes(&self, from: usize) -> usize {
-        let sizes = self.stores.get(Store::FilesSizes).iter().skip(from);
-        sizes
-            .map(|entry| {
-                usize::try_from(crate::bytes::atoi(self.buffers.bytes(entry.value))).unwrap_or(0)
-            })
-            .sum()
-    }
-
     fn xml(&mut self, body: &[u8], bounds: &Bounds) -> Result<(), BodyError> {
         let (document, result) = xml::parse(body, bounds.depth);
         self.add(Store::Xml, b"/*", &document.text);
@@ -202,65 +196,6 @@ impl State {
             self.add(Store::XmlAttributes, b"//@*", attribute);
         }
         if document.attributes.len() > bounds.arguments { Err(BodyError::Bound) } else { result }
-    }
-
-    fn multipart(
-        &mut self,
-        body: &[u8],
-        bounds: &Bounds,
-        program: &Program,
-    ) -> Result<(), BodyError> {
-        let content_type = self.content_type().unwrap_or_default().to_vec();
-        let part_bounds = PartBounds { parts: bounds.parts, files: program.settings.files };
-        let mut flags = Flags::default();
-        let keep = program.wants_file_content;
-        let mut sink = |part: Part<'_>| self.part(&part, bounds.arguments, keep);
-        let result = multipart::parse(&content_type, body, part_bounds, &mut flags, &mut sink);
-        self.set_number(Store::FilesCombinedSize, self.file_bytes(0));
-        self.set_flags(&flags, result.is_err());
-        result
-    }
-
-    /// The content of a file is not kept, unless some rule looks at it.
-    fn part(&mut self, part: &Part<'_>, bound: usize, keep: bool) -> ControlFlow<()> {
-        for header in &part.headers {
-            self.add(Store::MultipartPartHeaders, &part.name, header);
-        }
-        self.add(Store::MultipartName, &part.name, &part.name);
-        let Some(filename) = &part.filename else {
-            let mut sink = ArgumentSink { state: self, store: Store::ArgsPost, bound };
-            return sink.argument(&part.name, part.content);
-        };
-        self.add(Store::Files, &part.name, filename);
-        self.add(Store::MultipartFilename, &part.name, filename);
-        self.add(Store::FilesNames, &part.name, &part.name);
-        self.add(Store::FilesSizes, &part.name, part.content.len().to_string().as_bytes());
-        if keep {
-            self.add(Store::FilesTmpContent, &part.name, part.content);
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn set_flags(&mut self, flags: &Flags, failed: bool) {
-        let set = [
-            (Store::MultipartBoundaryQuoted, flags.boundary_quoted),
-            (Store::MultipartBoundaryWhitespace, flags.boundary_whitespace),
-            (Store::MultipartDataBefore, flags.data_before),
-            (Store::MultipartDataAfter, flags.data_after),
-            (Store::MultipartHeaderFolding, flags.header_folding),
-            (Store::MultipartInvalidHeaderFolding, flags.invalid_header_folding),
-            (Store::MultipartLfLine, flags.lf_line),
-            (Store::MultipartCrlfLfLines, flags.lf_line && flags.crlf_line),
-            (Store::MultipartMissingSemicolon, flags.missing_semicolon),
-            (Store::MultipartInvalidQuoting, flags.invalid_quoting),
-            (Store::MultipartInvalidPart, flags.invalid_part),
-            (Store::MultipartFileLimitExceeded, flags.file_limit_exceeded),
-            (Store::MultipartUnmatchedBoundary, flags.unmatched_boundary),
-            (Store::MultipartStrictError, failed || flags.is_strict_error()),
-        ];
-        for (store, raised) in set {
-            self.set_text(store, if raised { b"1" } else { b"0" });
-        }
     }
 }
 

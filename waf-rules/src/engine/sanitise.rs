@@ -1,4 +1,5 @@
-//! `sanitise...`: what must not be shown is masked in every match before the caller reads it.
+//! `sanitise...`: what must not be shown is masked in every match before the caller reads it. A rule that
+//! masks in a later phase comes too late for what was logged before.
 
 use aho_corasick::AhoCorasick;
 
@@ -26,7 +27,7 @@ const WHOLES: [&str; 6] = [
 ];
 
 impl Run<'_> {
-    /// Notes what an action masks; the masking is done when the transaction is over.
+    /// Notes what an action masks; the masking is done after the phase.
     pub(super) fn sanitise(&mut self, sanitise: &Sanitise) {
         let sanitise = match (sanitise, &self.state.matched.last) {
             (Sanitise::Matched, Some(last)) => {
@@ -163,8 +164,7 @@ fn replaced(text: &str, finder: &AhoCorasick) -> String {
 
 impl Transaction {
     /// True for a target (`ARGS:password`, `REQUEST_HEADERS:Authorization`) that rules asked to mask:
-    /// for records that the caller makes itself. Matches are masked already once
-    /// [`finish`](Self::finish) has run.
+    /// for records that the caller makes itself. Matches are masked already, after each phase.
     pub fn is_sanitised(&self, target: &str) -> bool {
         self.state.masked.iter().any(|masked| masked.covers(target))
     }

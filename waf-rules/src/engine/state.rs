@@ -12,6 +12,7 @@ use super::sanitise::Masked;
 use super::special::NO_SEVERITY;
 use super::stores::Stores;
 use super::tx_store::{TxStore, TxValue};
+use super::upload::Upload;
 use crate::action::{AuditEngine, AuditParts, BodyProcessor};
 use crate::bitset::BitSet;
 use crate::body::urlencoded::Pair;
@@ -35,6 +36,7 @@ pub(super) struct State {
     pub(super) clock: Clock,
     pub(super) collections: OpenCollections,
     pub(super) masked: Vec<Masked>,
+    pub(super) upload: Option<Box<Upload>>,
     pub(super) request_body: Vec<u8>,
     pub(super) response_body: Vec<u8>,
     pub(super) scratch: Scratch,
@@ -121,6 +123,7 @@ impl State {
             clock: _,
             collections: _,
             mut masked,
+            upload: _,
             mut request_body,
             mut response_body,
             scratch,
@@ -141,6 +144,7 @@ impl State {
             clock: Clock::default(),
             collections: OpenCollections::default(),
             masked,
+            upload: None,
             request_body,
             response_body,
             scratch,

@@ -9,7 +9,7 @@ use super::outcome::{BodyBound, Interruption, Match, Outcome, Verdict};
 use super::pool;
 use super::score::Score;
 use super::state::State;
-use crate::action::{AuditEngine, AuditParts};
+use crate::action::{AuditEngine, AuditParts, BodyProcessor};
 use crate::bytes::atoi;
 use crate::plan::settings::Over;
 use crate::profile::Profile;
@@ -98,7 +98,8 @@ impl Transaction {
         control.request_body && control.engine != EngineMode::Off && control.interruption.is_none()
     }
 
-    /// A piece of the request body, kept up to the bound.
+    /// A piece of the request body, kept up to the bound. Of a multipart body the content of files does not
+    /// count, for it is not kept.
     ///
     /// # Errors
     /// More than the bound, where it rejects: the request is to be refused. Where it is partial, the rest is
@@ -112,7 +113,11 @@ impl Transaction {
         self.request_body_bytes = self.request_body_bytes.saturating_add(chunk.len());
         let room = bound.saturating_sub(self.state.request_body.len());
         self.state.request_body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() <= room {
+        let fits = match self.state.control.processor {
+            Some(BodyProcessor::Multipart) => self.upload_fits(chunk, bound),
+            _ => chunk.len() <= room,
+        };
+        if fits {
             return Ok(());
         }
         self.state.exceed(Exceeded::RequestBody);
@@ -127,9 +132,27 @@ impl Transaction {
     pub fn body(&mut self) -> Verdict {
         let profile = self.profile.inner();
         if self.wants_body() {
-            self.state.parse_request_body(&profile.bounds, profile.ruleset.program());
+            let (bytes, bounds) = (self.request_body_bytes, &profile.bounds);
+            let before = self.state.control.exceeded;
+            self.state.parse_request_body(bytes, bounds, profile.ruleset.program());
+            let bound = Exceeded::RequestBody;
+            // It showed only when the body was parsed: nobody refused it before.
+            if before.is_none() && self.state.control.exceeded == Some(bound) && self.refuses(bound)
+            {
+                return self.run_rejecting(2, Some(bound));
+            }
         }
         self.run(2)
+    }
+
+    /// Files aside, within the bound; files included, within what the rules set (`SecRequestBodyLimit`).
+    fn upload_fits(&mut self, chunk: &[u8], bound: usize) -> bool {
+        let profile = self.profile.inner();
+        let program = profile.ruleset.program();
+        let ctl = self.state.control.request_body_bytes;
+        let whole = ctl.or(program.settings.request_body_bytes).unwrap_or(usize::MAX);
+        self.state.push_upload(chunk, bound, &profile.bounds, program)
+            && self.request_body_bytes <= whole
     }
 
     /// Status and protocol of the response.
@@ -190,7 +213,6 @@ impl Transaction {
     /// Everything is over: runs phase 5, which reports and interrupts nothing.
     pub fn finish(&mut self) {
         self.run(5);
-        self.state.mask_matches();
     }
 
     /// Every match of a rule that logs, in the order of matching, up to [`Bounds::matches`](crate::Bounds::matches).
@@ -273,16 +295,23 @@ impl Transaction {
     }
 
     fn run(&mut self, phase: u8) -> Verdict {
+        let bound = self.state.control.exceeded;
+        self.run_rejecting(phase, bound.filter(|bound| phase <= 2 && *bound == Exceeded::Arguments))
+    }
+
+    fn run_rejecting(&mut self, phase: u8, bound: Option<Exceeded>) -> Verdict {
         let profile = self.profile.inner();
         let lane = &profile.course.phases[usize::from(phase - 1)];
         let program = profile.ruleset.program();
         let mut known = pool::take_known();
         let mut run = Run { program, profile, lane, state: &mut self.state, known: &mut known };
-        if phase <= 2 && run.state.control.exceeded == Some(Exceeded::Arguments) {
-            run.reject(Exceeded::Arguments);
+        if let Some(bound) = bound {
+            run.reject(bound);
         }
         run.phase(phase);
         pool::keep_known(known);
+        // Now, not at the end: matches may be logged between phases.
+        self.state.mask_matches();
         match &self.state.control.interruption {
             Some(interruption) => Verdict::Deny(interruption.clone()),
             None => Verdict::Pass,

@@ -13,8 +13,8 @@ use waf_rules::ftw::{self, Request};
 
 use crate::{builtin, crs};
 
-/// Most time and most cases of one target.
-const TIME: Duration = Duration::from_secs(4);
+/// Most time and most cases of one target; `YETT_FUZZ_SECONDS` gives it more of both.
+const SECONDS: u64 = 4;
 const CASES: usize = 4_000;
 /// Largest input, in bytes.
 const INPUT_BYTES_MAX: usize = 16 * 1024;
@@ -115,9 +115,12 @@ fn requests() -> Vec<Request> {
 /// Each seed as it is, and then damaged ones, as far as time and number allow.
 fn fuzz(seeds: &[Vec<u8>], target: fn(&[u8])) {
     assert!(!seeds.is_empty());
+    let wanted = std::env::var("YETT_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
+    let time = Duration::from_secs(wanted.unwrap_or(SECONDS));
+    let cases = if wanted.is_some() { usize::MAX } else { CASES };
     let (began, mut random) = (Instant::now(), Random(0x9e37_79b9_7f4a_7c15));
     target(b"");
-    for case in 0..CASES {
+    for case in 0..cases {
         let mut input =
             seeds[if case < seeds.len() { case } else { random.below(seeds.len()) }].clone();
         if case >= seeds.len() {
@@ -125,7 +128,7 @@ fn fuzz(seeds: &[Vec<u8>], target: fn(&[u8])) {
         }
         input.truncate(INPUT_BYTES_MAX);
         target(&input);
-        if began.elapsed() > TIME {
+        if began.elapsed() > time {
             return;
         }
     }

@@ -3,9 +3,9 @@
 
 mod boundary;
 mod disposition;
-mod part;
+mod parser;
 
-pub(crate) use part::parse;
+pub(crate) use parser::Parser;
 
 /// Doubts about a body. All false: there is one way to read it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,10 @@ pub(crate) struct Part<'a> {
     pub(crate) filename: Option<Vec<u8>>,
     /// Every header line of the part, folded lines joined.
     pub(crate) headers: Vec<Vec<u8>>,
+    /// Empty for a file whose content is not kept.
     pub(crate) content: &'a [u8],
+    /// Size of the content.
+    pub(crate) bytes: usize,
 }
 
 /// How much a body may hold.
@@ -59,4 +62,6 @@ pub(crate) struct Part<'a> {
 pub(crate) struct PartBounds {
     pub(crate) parts: usize,
     pub(crate) files: Option<usize>,
+    /// The content of files is kept too.
+    pub(crate) keep_files: bool,
 }

@@ -329,3 +329,39 @@ fn content_of_files_is_kept_only_for_rules_that_look_at_it() {
     assert_eq!(post(&profile(rules), form, &mixed).matches().len(), 1);
     assert!(post(&profile(rules), form, body).matches().is_empty());
 }
+
+/// Of an upload only what is not a file counts towards the bound of a body; a bound of the rules on the
+/// whole of it holds all the same, and a body that breaks beyond the bound is not taken for inspected.
+#[test]
+fn uploads_are_bounded_by_what_is_held() {
+    let head = "--b\r\nContent-Disposition: form-data; name=f; filename=x\r\n\r\n";
+    let field = "\r\n--b\r\nContent-Disposition: form-data; name=a\r\n\r\n";
+    let send = |rules: &str, field_bytes: usize, end: &str| {
+        let rules = format!("{rules}\nSecRule ARGS|FILES_SIZES \"@rx .\" \"id:1,phase:2,pass\"");
+        let bounds = Bounds { body_bytes: 1_000, ..Bounds::default() };
+        let mut tx =
+            Transaction::new(with(&rules, ProfileOptions { bounds, ..Default::default() }));
+        tx.header(b"Content-Type", b"multipart/form-data; boundary=b");
+        tx.head();
+        let pieces = [
+            head.to_owned(),
+            "x".repeat(50_000),
+            field.to_owned(),
+            "y".repeat(field_bytes),
+            end.to_owned(),
+        ];
+        let fits = pieces.iter().all(|piece| tx.body_chunk(piece.as_bytes()).is_ok());
+        let verdict = if fits { tx.body() } else { Verdict::Pass };
+        (fits, verdict == Verdict::Pass, tx.matched_rules().len(), tx.outcome())
+    };
+    let (last, refused) = ("\r\n--b--\r\n", Outcome::Refused(Exceeded::RequestBody));
+    assert_eq!(send("", 100, last), (true, true, 1, Outcome::Inspected));
+    assert_eq!(send("", 2_000, last), (false, true, 0, refused));
+    assert_eq!(send("SecRequestBodyLimit 40000", 100, last), (false, true, 0, refused));
+    assert_eq!(send("", 100, ""), (true, false, 0, refused));
+    let partial = Outcome::Partial(Exceeded::RequestBody);
+    assert_eq!(
+        send("SecRequestBodyLimitAction ProcessPartial", 2_000, last),
+        (true, true, 1, partial)
+    );
+}

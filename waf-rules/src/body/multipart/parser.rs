@@ -1,0 +1,313 @@
+//! Bytes to parts, as they arrive. What is held is what is not a file: the content of files is counted
+//! and dropped, unless some rule looks at it.
+
+use std::ops::ControlFlow;
+
+use super::disposition::{self, Disposition};
+use super::{Flags, Part, PartBounds, boundary};
+use crate::body::charset::Charset;
+use crate::body::{BodyError, go_on};
+
+/// Blanks behind a boundary that are still taken for its line's; RFC 2046 allows them without a bound.
+const PADDING_BYTES_MAX: usize = 1_024;
+
+/// Receives each part when it is complete.
+pub(crate) type PartSink<'s> = &'s mut dyn FnMut(Part<'_>) -> ControlFlow<()>;
+
+/// One body being read.
+#[derive(Debug)]
+pub(crate) struct Parser {
+    /// Two hyphens and the boundary.
+    delimiter: Vec<u8>,
+    bounds: PartBounds,
+    flags: Flags,
+    place: Place,
+    /// The line being read, as long as it may be a boundary or is a header.
+    line: Vec<u8>,
+    /// The beginning of this line was taken for text already.
+    in_text: bool,
+    /// A line end that belongs to the boundary, if one follows.
+    line_end: Vec<u8>,
+    parts: usize,
+    files: usize,
+    headers: Vec<Vec<u8>>,
+    disposition: Disposition,
+    content: Vec<u8>,
+    content_bytes: usize,
+    read: usize,
+    dropped: usize,
+}
+
+/// Where in the body the next line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Preamble,
+    Headers,
+    Content,
+    Epilogue,
+}
+
+/// What a line is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Text,
+    Delimiter,
+    Last,
+}
+
+impl Parser {
+    /// For a content type; its doubts are in the flags whatever the result.
+    pub(crate) fn new(
+        content_type: &[u8],
+        bounds: PartBounds,
+        flags: &mut Flags,
+    ) -> Result<Self, BodyError> {
+        let boundary = boundary::parse(content_type, flags)?;
+        Ok(Self {
+            delimiter: [b"--".as_slice(), &boundary].concat(),
+            bounds,
+            flags: *flags,
+            place: Place::Preamble,
+            line: Vec::new(),
+            in_text: false,
+            line_end: Vec::new(),
+            parts: 0,
+            files: 0,
+            headers: Vec::new(),
+            disposition: Disposition::default(),
+            content: Vec::new(),
+            content_bytes: 0,
+            read: 0,
+            dropped: 0,
+        })
+    }
+
+    pub(crate) fn flags(&self) -> &Flags {
+        &self.flags
+    }
+
+    /// Bytes read so far that were not dropped as the content of files.
+    pub(crate) fn held(&self) -> usize {
+        self.read - self.dropped
+    }
+
+    /// Reads on. After an error there is nothing more to read.
+    pub(crate) fn push(&mut self, chunk: &[u8], sink: PartSink<'_>) -> Result<(), BodyError> {
+        self.read += chunk.len();
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            if self.place == Place::Epilogue {
+                self.flags.data_after |= !rest.trim_ascii().is_empty();
+                return Ok(());
+            }
+            let line = memchr::memchr(b'\n', rest).map(|end| end + 1);
+            let (piece, after) = rest.split_at(line.unwrap_or(rest.len()));
+            self.piece(piece, line.is_some(), sink)?;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// The body is complete.
+    pub(crate) fn finish(&mut self, sink: PartSink<'_>) -> Result<(), BodyError> {
+        let line = std::mem::take(&mut self.line);
+        if !line.is_empty() {
+            self.end_line(&line, sink)?;
+        }
+        match self.place {
+            Place::Epilogue => Ok(()),
+            Place::Preamble => malformed("no boundary in the body"),
+            Place::Headers => malformed("the body ends within part headers"),
+            Place::Content => {
+                let line_end = std::mem::take(&mut self.line_end);
+                self.take(&line_end);
+                self.hand_on(sink)?;
+                malformed("the last boundary is missing")
+            }
+        }
+    }
+
+    /// A line, or as much of one as there is.
+    fn piece(&mut self, piece: &[u8], ends: bool, sink: PartSink<'_>) -> Result<(), BodyError> {
+        if self.in_text {
+            self.in_text = !ends;
+            self.text(piece);
+            return Ok(());
+        }
+        self.line.extend_from_slice(piece);
+        if ends {
+            let mut line = std::mem::take(&mut self.line);
+            let result = self.end_line(&line, sink);
+            line.clear();
+            self.line = line;
+            return result;
+        }
+        if self.place != Place::Headers && !self.may_be_boundary() {
+            let line = std::mem::take(&mut self.line);
+            self.text(&line);
+            self.in_text = true;
+        }
+        Ok(())
+    }
+
+    /// What is read of the line is the beginning of a boundary, or a boundary with little behind it.
+    fn may_be_boundary(&self) -> bool {
+        let common = self.line.len().min(self.delimiter.len());
+        self.line[..common] == self.delimiter[..common]
+            && self.line.len() <= self.delimiter.len() + PADDING_BYTES_MAX
+    }
+
+    /// A whole line, with its end if it has one.
+    fn end_line(&mut self, line: &[u8], sink: PartSink<'_>) -> Result<(), BodyError> {
+        let bare = line.strip_suffix(b"\n").map_or(line, |ended| {
+            // Without a line feed a carriage return is part of the line.
+            ended.strip_suffix(b"\r").unwrap_or(ended)
+        });
+        if self.place == Place::Headers {
+            return self.header(bare, line);
+        }
+        let kind = self.classify(bare, line);
+        if kind == Line::Text {
+            self.text(line);
+            return Ok(());
+        }
+        if self.place == Place::Content {
+            self.hand_on(sink)?;
+        }
+        // Browsers send a form without fields as the last boundary alone.
+        if kind == Line::Last {
+            self.place = Place::Epilogue;
+            return Ok(());
+        }
+        self.begin_part()
+    }
+
+    fn begin_part(&mut self) -> Result<(), BodyError> {
+        self.place = Place::Headers;
+        self.parts += 1;
+        if self.parts > self.bounds.parts {
+            return malformed(&format!("more than {} parts", self.bounds.parts));
+        }
+        Ok(())
+    }
+
+    /// A header, or the empty line behind them; a line that begins with a blank continues the one before.
+    fn header(&mut self, bare: &[u8], line: &[u8]) -> Result<(), BodyError> {
+        self.note_line_end(line);
+        match bare.first() {
+            None => self.begin_content(),
+            Some(b' ' | b'\t') => {
+                self.flags.header_folding = true;
+                match self.headers.last_mut() {
+                    Some(header) => header.extend_from_slice(bare),
+                    None => self.flags.invalid_header_folding = true,
+                }
+            }
+            Some(_) => {
+                self.flags.invalid_part |= !bare.contains(&b':') || is_doubtful(bare);
+                self.headers.push(bare.to_vec());
+            }
+        }
+        Ok(())
+    }
+
+    /// A part must have exactly one `Content-Disposition`.
+    fn begin_content(&mut self) {
+        let mut values = self.headers.iter().filter_map(|line| {
+            let colon = memchr::memchr(b':', line)?;
+            let is_it = line[..colon].trim_ascii().eq_ignore_ascii_case(b"content-disposition");
+            is_it.then(|| &line[colon + 1..])
+        });
+        let first = values.next();
+        self.flags.invalid_part |= first.is_none() || values.next().is_some();
+        let found = first.map(|value| disposition::parse(value, &mut self.flags));
+        self.disposition = found.unwrap_or_default();
+        if self.disposition.filename.is_some() {
+            self.files += 1;
+            self.flags.file_limit_exceeded |=
+                self.bounds.files.is_some_and(|bound| self.files > bound);
+        }
+        self.place = Place::Content;
+    }
+
+    fn hand_on(&mut self, sink: PartSink<'_>) -> Result<(), BodyError> {
+        self.line_end.clear();
+        let found = std::mem::take(&mut self.disposition);
+        let part = Part {
+            name: found.name.unwrap_or_default(),
+            filename: found.filename,
+            headers: std::mem::take(&mut self.headers),
+            content: &self.content,
+            bytes: std::mem::take(&mut self.content_bytes),
+        };
+        let flow = sink(part);
+        self.content.clear();
+        go_on(flow)
+    }
+
+    /// A piece of text. A line end at its end is kept apart: before a boundary it is no content.
+    fn text(&mut self, piece: &[u8]) {
+        if self.place == Place::Preamble {
+            self.flags.data_before = true;
+            return;
+        }
+        if self.line_end == b"\r" && piece == b"\n" {
+            self.line_end.push(b'\n');
+            return;
+        }
+        let line_end = std::mem::take(&mut self.line_end);
+        self.take(&line_end);
+        let bare = piece.strip_suffix(b"\n").unwrap_or(piece);
+        let bare = bare.strip_suffix(b"\r").unwrap_or(bare);
+        self.take(bare);
+        self.line_end.extend_from_slice(&piece[bare.len()..]);
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.content_bytes += bytes.len();
+        if self.disposition.filename.is_none() || self.bounds.keep_files {
+            self.content.extend_from_slice(bytes);
+        } else {
+            self.dropped += bytes.len();
+        }
+    }
+
+    fn note_line_end(&mut self, line: &[u8]) {
+        let crlf = line.ends_with(b"\r\n");
+        self.flags.crlf_line |= crlf;
+        self.flags.lf_line |= line.ends_with(b"\n") && !crlf;
+    }
+
+    fn classify(&mut self, bare: &[u8], line: &[u8]) -> Line {
+        let Some(after) = bare.strip_prefix(self.delimiter.as_slice()) else { return Line::Text };
+        let kind = match after.trim_ascii_end() {
+            b"" => Line::Delimiter,
+            b"--" => Line::Last,
+            _ => {
+                self.flags.unmatched_boundary = true;
+                return Line::Text;
+            }
+        };
+        self.flags.boundary_whitespace |= after.trim_ascii_end().len() < after.len();
+        self.note_line_end(line);
+        kind
+    }
+}
+
+/// A part that asks to be decoded before it is read: another transfer encoding, or a character set in
+/// which ASCII does not mean ASCII (CVE-2022-39956).
+fn is_doubtful(header: &[u8]) -> bool {
+    let colon = memchr::memchr(b':', header).unwrap_or(header.len());
+    let value = header.get(colon + 1..).unwrap_or_default().trim_ascii();
+    match header[..colon].trim_ascii().to_ascii_lowercase().as_slice() {
+        b"content-transfer-encoding" => !["7bit", "8bit", "binary"]
+            .iter()
+            .any(|plain| value.eq_ignore_ascii_case(plain.as_bytes())),
+        b"content-type" => !matches!(Charset::of(value), Ok(None | Some(Charset::Ascii))),
+        _ => false,
+    }
+}
+
+fn malformed<T>(reason: &str) -> Result<T, BodyError> {
+    Err(BodyError::malformed(format!("multipart: {reason}")))
+}
