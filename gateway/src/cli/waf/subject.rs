@@ -39,10 +39,6 @@ pub(super) struct Config {
     pub(super) path: PathBuf,
 }
 
-/// What rules of the response need to see it, where no configuration says what they see.
-const RESPONSES: &str = "SecResponseBodyAccess On\n\
-     SecResponseBodyMimeType text/plain text/html text/xml application/json";
-
 /// The rules of a command.
 pub(super) struct Subject {
     pub(super) config: Option<Config>,
@@ -117,8 +113,7 @@ impl Subject {
         match &self.config {
             Some(config) => config.plan(&self.name).map(|plan| plan.profile.clone()),
             None => {
-                let builder = self.builder().text("yett waf", RESPONSES);
-                let ruleset = builder.build().map_err(|errors| errors.to_string())?;
+                let ruleset = self.builder().build().map_err(|errors| errors.to_string())?;
                 changed(&ruleset, ProfileOptions::default())
             }
         }

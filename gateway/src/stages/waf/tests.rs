@@ -257,6 +257,16 @@ fn mistakes_are_reported_with_their_number() {
         (std.clone(), serde_json::json!({ "profile": "std", "sample": "0%" }), number::VALUE),
         (std.clone(), serde_json::json!({ "profile": "std", "threshold": 0 }), number::VALUE),
         (
+            with(serde_json::json!({ "response": {} })),
+            serde_json::json!({ "profile": "std", "response": { "threshold": 0 } }),
+            number::VALUE,
+        ),
+        (
+            std.clone(),
+            serde_json::json!({ "profile": "std", "response": { "threshold": 9 } }),
+            number::CONTRADICTION,
+        ),
+        (
             std.clone(),
             serde_json::json!({ "profile": "std", "detection_paranoia": 5 }),
             number::RANGE,
