@@ -140,7 +140,11 @@ fn early_blocking_answers_before_the_body_is_read() {
 #[test]
 fn a_route_has_its_own_threshold_for_answers() {
     let leak = "You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version";
-    let origin = Origin::start(|_| Answer::ok(leak));
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{leak}",
+        leak.len()
+    );
+    let origin = Origin::start(move |_| Answer::bytes(&answer));
     let gateway = gateway(&origin);
     let status = |path| Request::get(path).send(gateway.address()).status;
     assert_eq!((status("/leaks"), status("/leaks-borne"), status("/x")), (403, 200, 200));

@@ -220,7 +220,7 @@ impl Profiles {
         let response = section.response.as_ref().map(response_plan);
         let options = ProfileOptions {
             blocking_paranoia: blocking,
-            detection_paranoia: detection.unwrap_or(blocking).max(blocking),
+            detection_paranoia: detection.unwrap_or(blocking).max(blocking).min(4),
             early_blocking: change.early_blocking.or(section.early_blocking),
             inbound_threshold: change.threshold.or(section.threshold),
             engine: Some(match mode {
