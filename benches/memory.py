@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Resident memory of Yett: idle with one route, idle with 10,000, and under a flood of what clients can make up.
+"""Resident memory of Yett: idle with one route, idle with 10,000, after reloads of those, and under a flood of what
+clients can make up.
 
     benches/memory.py --yett target/release/yett
 
@@ -10,6 +11,7 @@ standard library is used, and openssl for a key.
 
 import argparse
 import http.client
+import signal
 import sys
 import tempfile
 import time
@@ -21,9 +23,11 @@ from compare import HOST, Failure, await_port, bounded, free_ports, make_issuer,
 # Targets of the promises table in README.md.
 ONE_ROUTE_MIB_MAX = 30
 MANY_ROUTES_MIB_MAX = 60
-GROWTH_MIB_MAX = 2
+GROWTH_MIB_MAX = 1
 MANY_ROUTES = 10_000
-SETTLE_S = 1
+RELOADS = 5
+# The gateway gives back what it does not need any more within seconds.
+SETTLE_S = 5
 
 HEAD = """version: 1
 listeners: {{ public: {{ bind: {host}:{port}, trusted_proxies: [127.0.0.0/8] }} }}
@@ -93,10 +97,15 @@ def serve(yett, work, text, **values):
     return process, port
 
 
-def idle(yett, work, text):
+def idle(yett, work, text, reloads=0):
+    """Memory after the start, and after so many reloads."""
     process, _ = serve(yett, work, text)
     try:
-        return resident_mib(process.pid)
+        start = resident_mib(process.pid)
+        for _ in range(reloads):
+            process.send_signal(signal.SIGHUP)
+            time.sleep(SETTLE_S)
+        return start, resident_mib(process.pid)
     finally:
         stop([process])
 
@@ -149,12 +158,14 @@ def main():
     with tempfile.TemporaryDirectory(prefix="yett-memory-") as folder:
         work = Path(folder)
         try:
-            one, many = idle(args.yett, work, ONE_ROUTE), idle(args.yett, work, many_routes())
+            one, _ = idle(args.yett, work, ONE_ROUTE)
+            many, reloaded = idle(args.yett, work, many_routes(), RELOADS)
             sizes = flood(args.yett, work, args.waves, args.requests)
         except Failure as failure:
             sys.exit(f"error: {failure}")
     verdict("idle, one route", one, ONE_ROUTE_MIB_MAX)
     verdict(f"idle, {MANY_ROUTES} routes", many, MANY_ROUTES_MIB_MAX)
+    verdict(f"the same after {RELOADS} reloads", reloaded, MANY_ROUTES_MIB_MAX)
     verdict(f"flood, growth over the second half of {args.waves} waves", sizes[-1] - sizes[args.waves // 2], GROWTH_MIB_MAX)
 
 

@@ -99,7 +99,7 @@ fn behind_a_balancer_its_clients_are_counted_and_not_the_balancer() {
 
 const IDLE: usize = 10_000;
 /// Bound for an idle connection, bytes of resident memory.
-const IDLE_BYTES: u64 = 24 * 1024;
+const IDLE_BYTES: u64 = 10 * 1024;
 
 #[test]
 fn ten_thousand_idle_connections_are_held_while_others_are_served() {

@@ -43,7 +43,7 @@ pub(super) fn check(args: &CheckArgs) -> ExitCode {
         Format::Text => println!("{report}"),
     }
     if let (Ok(accepted), Format::Text) = (&accepted, args.format) {
-        let document = &accepted.snapshot.document;
+        let document = &accepted.document;
         println!(
             "ok: {} routes, {} services, {} tests passed",
             document.routes.len(),

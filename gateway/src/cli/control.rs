@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use crate::admin::{Ban, Control};
 use crate::base::clock::Now;
 use crate::config::live::Live;
-use crate::config::redact::redacted;
 use crate::config::reload::Reloader;
 use crate::config::snapshot::RoutePlan;
 use crate::edge::server::Server;
@@ -45,7 +44,7 @@ impl Control for GatewayControl {
     }
 
     fn config(&self) -> Value {
-        redacted(&self.live.load().document)
+        self.live.load().written.redacted()
     }
 
     fn reload(&self) -> Result<u64, String> {
@@ -54,8 +53,9 @@ impl Control for GatewayControl {
 
     fn routes(&self) -> Vec<Map<String, Value>> {
         let snapshot = self.live.load();
-        let sections = snapshot.document.routes.iter();
-        sections.zip(&snapshot.routes).map(|(section, plan)| route(section, plan)).collect()
+        let mut written = snapshot.written.redacted();
+        let sections = written["routes"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        sections.into_iter().zip(&snapshot.routes).map(|(one, plan)| route(one, plan)).collect()
     }
 
     fn bans(&self) -> Vec<Ban> {
@@ -113,13 +113,13 @@ impl Control for GatewayControl {
     }
 }
 
-fn route(section: &crate::config::document::RouteSection, plan: &RoutePlan) -> Map<String, Value> {
+fn route(mut written: Value, plan: &RoutePlan) -> Map<String, Value> {
     let limits = plan.limits.early.limits().chain(plan.limits.late.limits());
     let value = json!({
         "id": &*plan.id,
-        "match": section.matches,
+        "match": written["match"].take(),
         "service": plan.service.as_ref().map(|service| &*service.name),
-        "public": section.public,
+        "public": written["public"].take(),
         "issuers": plan.identity.as_ref().map(|identity| {
             identity.issuers.iter().map(|issuer| &*issuer.name).collect::<Vec<_>>()
         }),

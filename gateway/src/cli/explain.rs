@@ -17,8 +17,8 @@ use crate::base::decision::{Finding, Mode};
 use crate::base::raw::RawHead;
 use crate::config::document::TestRequest;
 use crate::config::load;
-use crate::config::reload::Source;
-use crate::config::snapshot::{RoutePlan, Snapshot};
+use crate::config::reload::{Accepted, Source};
+use crate::config::snapshot::RoutePlan;
 use crate::config::source::SourceMap;
 use crate::pipeline::exchange::Head;
 use crate::pipeline::trial::{Trial, run};
@@ -48,7 +48,7 @@ pub(super) fn explain(args: &ExplainArgs) -> ExitCode {
     let text = args.request.request().and_then(|request| {
         let trial = run(&accepted.snapshot, &request)?;
         let explanation =
-            Explanation { snapshot: &accepted.snapshot, source: source.as_ref(), trial: &trial };
+            Explanation { accepted: &accepted, source: source.as_ref(), trial: &trial };
         Ok(explanation.text(&request))
     });
     match text {
@@ -64,7 +64,7 @@ pub(super) fn explain(args: &ExplainArgs) -> ExitCode {
 }
 
 struct Explanation<'a> {
-    snapshot: &'a Snapshot,
+    accepted: &'a Accepted,
     source: Option<&'a SourceMap>,
     trial: &'a Trial,
 }
@@ -112,7 +112,7 @@ impl Explanation<'_> {
         match &self.trial.exchange.matched {
             Some(matched) => {
                 let index = matched.index as usize;
-                let id = &self.snapshot.routes[index].id;
+                let id = &self.accepted.snapshot.routes[index].id;
                 format!("{id}{}", self.at(&["routes".into(), index.into(), "match".into()]))
             }
             None => "no route".into(),
@@ -137,7 +137,9 @@ impl Explanation<'_> {
             authority: None,
             raw: RawHead::default(),
         };
-        for candidate in self.snapshot.table.explain(&self.trial.exchange.reading.request(head)) {
+        for candidate in
+            self.accepted.snapshot.table.explain(&self.trial.exchange.reading.request(head))
+        {
             let why = match &candidate.verdict {
                 Verdict::Wins => continue,
                 Verdict::LessSpecific => "is less specific".to_owned(),
@@ -146,7 +148,7 @@ impl Explanation<'_> {
                 Verdict::Host { wanted } => format!("is for host {wanted}"),
             };
             let index = candidate.index as usize;
-            let id = &self.snapshot.routes[index].id;
+            let id = &self.accepted.snapshot.routes[index].id;
             let at = self.at(&["routes".into(), index.into(), "match".into()]);
             let _ = writeln!(out, "{:<10} `{id}` {why}{at}", "");
         }
@@ -235,7 +237,7 @@ impl Explanation<'_> {
 
     fn of_route(&self, route: &RoutePlan, key: &'static str) -> String {
         let place = ["routes".into(), (route.slot as usize).into(), key.into()];
-        match self.snapshot.document.routes[route.slot as usize].auth {
+        match self.accepted.document.routes[route.slot as usize].auth {
             Some(_) => self.at(&place),
             None => self.at(&["defaults".into(), key.into()]),
         }

@@ -29,6 +29,10 @@ use crate::telemetry::Telemetry;
 
 /// How often the configuration's and certificates' files are looked at.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+/// How long a thread for work that blocks waits for more. The allocator gives memory back to the system when a thread ends,
+/// as far as it has been free for a second: shorter than [`WATCH_INTERVAL`], so that a thread ends after every look
+/// at the files, and what a reload took is not kept by a gateway that has nothing to do.
+const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// How long a successor waits for the keys of issuers before it takes requests.
 const KEYS_DEADLINE: Duration = Duration::from_secs(5);
 /// How long the end waits for the access log to be written.
@@ -58,6 +62,7 @@ pub(super) fn run(source: Source, args: &ProcessArgs, serving: impl FnOnce()) ->
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .thread_name("yett")
+        .thread_keep_alive(BLOCKING_KEEP_ALIVE)
         .enable_all()
         .build();
     let runtime = match runtime {
@@ -88,10 +93,10 @@ async fn serve(
     serving: impl FnOnce(),
 ) -> Result<(), String> {
     let mut signals = Signals::install()?;
-    let snapshot = accepted.snapshot.clone();
-    let telemetry = Arc::new(Telemetry::start(access_log(&snapshot), waf_log(&snapshot))?);
-    telemetry.configure_audit(audit_log(&snapshot))?;
-    let live = Arc::new(Live::new(snapshot.clone()));
+    let telemetry = Telemetry::start(access_log(&accepted.snapshot), waf_log(&accepted.snapshot))?;
+    telemetry.configure_audit(audit_log(&accepted.snapshot))?;
+    let telemetry = Arc::new(telemetry);
+    let live = Arc::new(Live::new(accepted.snapshot.clone()));
     let gateway = Gateway::new(live.clone(), telemetry.clone(), workers);
     let offer = bind_offer(args.handover.as_deref())?;
     let mut inheritance = claim(args.handover.as_deref())?;
@@ -109,16 +114,20 @@ async fn serve(
     telemetry.metrics().ask(control.clone());
     server.serve_admin(serve_admin(control, telemetry.clone()));
 
-    server.prepare_all(&snapshot).await?;
-    start_state(&state, &snapshot, inheritance.is_some()).await;
-    server.adopt(&snapshot);
+    let first = accepted.snapshot.clone();
+    drop(accepted);
+    server.prepare_all(&first).await?;
+    start_state(&state, &first, inheritance.is_some()).await;
+    server.adopt(&first);
     server.close_unclaimed();
     if let Some(inheritance) = inheritance {
         inheritance.ready().map_err(|error| format!("handover: {error}"))?;
     }
     let succeeded = offer.map(|offer| await_successor(offer, &server)).transpose()?;
     watch_files(&source, &live, &reloader);
-    log::info!(target: "yett", "serving generation {}", snapshot.generation);
+    log::info!(target: "yett", "serving generation {}", first.generation);
+    // The first generation ends with the first reload, and not with the process.
+    drop(first);
     serving();
     let end = signals.wait(&reloader, &telemetry, succeeded).await;
     if end == End::Told {

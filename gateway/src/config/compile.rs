@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::document::{Document, RespondSection, RouteSection};
 use super::listener_plan::{ListenerPlan, address};
+use super::redact::Written;
 use super::snapshot::{RoutePlan, Snapshot};
 use crate::base::compile::{Compile, number};
 use crate::base::decision::Mode;
@@ -29,8 +30,8 @@ const ADMIN_TOKEN_BYTES: usize = 16;
 
 /// Compiles a document. The snapshot exists only without errors; warnings stay in `cx`. Nothing of `state` changes until
 /// the snapshot is swapped in.
-pub fn compile(
-    document: Document,
+pub fn compile<'d>(
+    document: &'d Document,
     state: &Arc<State>,
     today: Day,
     cx: &mut Compile,
@@ -44,23 +45,18 @@ pub fn compile(
         });
         return None;
     }
-    let listeners = listeners(&document, cx);
-    let admin = cx.within("admin", |cx| admin(&document, cx));
-    let subjects = cx.within("telemetry", |cx| subjects(&document, cx));
+    let listeners = listeners(document, cx);
+    let admin = cx.within("admin", |cx| admin(document, cx));
+    let subjects = cx.within("telemetry", |cx| subjects(document, cx));
     let store =
         cx.within("store", |cx| document.store.as_ref().map(|store| compile_store(store, cx)));
     let screen = cx.within("screen", |cx| ScreenPlan::compile(&document.screen, cx));
-    let services = services(&document, state, cx);
-    let table = {
-        let entry = |route: &'_ RouteSection| (route.id.clone(), route.matches.clone());
-        let owned: Vec<_> = document.routes.iter().map(entry).collect();
-        let entries: Vec<_> =
-            owned.iter().map(|(id, matches)| RouteEntry { id, matches }).collect();
-        RouteTable::compile(&entries, cx)
-    };
+    let services = services(document, state, cx);
+    let entry = |route: &'d RouteSection| RouteEntry { id: &route.id, matches: &route.matches };
+    let table = RouteTable::compile(&document.routes.iter().map(entry).collect::<Vec<_>>(), cx);
     let names = Names {
         issuers: identity::plan::compile(&document.issuers, cx, &state.keys),
-        limits: limits(&document, cx),
+        limits: limits(document, cx),
         profiles: Profiles::compile(&document.waf, today, cx),
         forwarded: forward::names(
             document
@@ -71,7 +67,7 @@ pub fn compile(
         ),
         services: &services,
         state,
-        document: &document,
+        document,
     };
     let routes = cx.within("routes", |cx| names.routes(cx));
     names.unused(cx);
@@ -94,7 +90,10 @@ pub fn compile(
         routes: routes.into(),
         services: services.into_iter().filter_map(|(name, plan)| Some((name, plan?))).collect(),
         issuers,
-        document,
+        written: Written::new(document),
+        access_log: document.telemetry.access_log.clone(),
+        waf_log: document.telemetry.waf_log.clone(),
+        audit_log: document.telemetry.audit_log.clone(),
     })
 }
 

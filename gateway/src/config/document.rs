@@ -183,34 +183,34 @@ pub struct RouteSection {
     #[serde(rename = "match")]
     pub matches: MatchSection,
     /// Name of a service. Exactly one of `to` and `respond`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// The gateway's own answer.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub respond: Option<RespondSection>,
     /// Who may use it, read over `defaults.auth`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<AuthSection>,
     /// Why nobody needs to authenticate here. A route without issuers must say.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public: Option<String>,
     /// Limits beside those of `defaults`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<LimitUse>,
     /// Limits of `defaults` that do not hold here.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_limits: Vec<String>,
     /// Name of a WAF profile, `off`, or changes of one. Absent: the one of `defaults`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waf: Option<WafUse>,
     /// Client addresses that may use it, beside the lists of the whole gateway.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub screen: Option<ScreenSection>,
     /// What it relaxes of the canonical reading.
     #[serde(default)]
     pub normalise: NormaliseSection,
     /// Read over `defaults.forward`: the claims of both are sent.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<ForwardSection>,
 }
 

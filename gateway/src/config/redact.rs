@@ -9,11 +9,21 @@ use super::source::{sounds_secret, without_credentials};
 /// What stands for a hidden value.
 const HIDDEN: &str = "****";
 
-/// The effective configuration, defaults included, without credentials in URLs and in header fields.
-pub fn redacted(document: &Document) -> Json {
-    let mut json = serde_json::to_value(document).unwrap_or_default();
-    redact(&mut json);
-    json
+/// A document as text: what a generation keeps of it for as long as it serves. As a value it is five times as large.
+#[derive(Debug)]
+pub struct Written(Box<str>);
+
+impl Written {
+    pub(super) fn new(document: &Document) -> Written {
+        Written(serde_json::to_string(document).unwrap_or_default().into())
+    }
+
+    /// The effective configuration, without credentials in URLs and in header fields. What routes do not say is left out.
+    pub fn redacted(&self) -> Json {
+        let mut json = serde_json::from_str(&self.0).unwrap_or_default();
+        redact(&mut json);
+        json
+    }
 }
 
 fn redact(json: &mut Json) {

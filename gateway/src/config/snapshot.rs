@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::document::{Document, RespondSection};
+use super::document::{AccessLogSection, AuditLogSection, RespondSection, WafLogSection};
 use super::listener_plan::ListenerPlan;
+use super::redact::Written;
 use crate::base::decision::Mode;
 use crate::base::subject::SubjectHasher;
 use crate::stages::identity::IssuerPlan;
@@ -24,7 +25,11 @@ use crate::state::counters::store::StoreTarget;
 pub struct Snapshot {
     /// Counts up from 1.
     pub generation: u64,
-    pub document: Document,
+    /// For operators to look at; nothing is decided by it.
+    pub written: Written,
+    pub access_log: AccessLogSection,
+    pub waf_log: Option<WafLogSection>,
+    pub audit_log: Option<AuditLogSection>,
     pub state: Arc<State>,
     pub listeners: BTreeMap<Arc<str>, Arc<ListenerPlan>>,
     pub admin: Option<AdminPlan>,

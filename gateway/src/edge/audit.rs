@@ -16,7 +16,7 @@ pub(super) fn facts(
     head: Option<Head<'_>>,
     answer: Option<&HeaderMap>,
 ) -> Option<Box<AuditFacts>> {
-    let section = exchange.snapshot.document.telemetry.audit_log.as_ref()?;
+    let section = exchange.snapshot.audit_log.as_ref()?;
     if Target::parse(&section.to) == Target::Off {
         return None;
     }

@@ -65,13 +65,17 @@ pub(super) async fn serve(
         let length = match read_head(&mut stream, &mut bytes, &connection, quiet).await {
             Ok(Some(length)) => length,
             Ok(None) => return,
-            Err(finding) => return refuse(stream, finding, &bytes, &connection, gateway).await,
+            Err(finding) => {
+                return Box::pin(refuse(stream, finding, &bytes, &connection, gateway)).await;
+            }
         };
         let now = Now::read();
         let Admitted { arrival, request, rest, left } =
             match admit(&mut bytes, length, &connection, now) {
                 Ok(admitted) => admitted,
-                Err(finding) => return refuse(stream, finding, &bytes, &connection, gateway).await,
+                Err(finding) => {
+                    return Box::pin(refuse(stream, finding, &bytes, &connection, gateway)).await;
+                }
             };
         bytes = rest;
         match left {
@@ -266,6 +270,7 @@ fn rewritten_line(head: &head::Head<'_>, target: &str) -> BytesMut {
 }
 
 /// Answers a request that never became one, and closes so that the client can read it. `bytes` is what was read of it.
+/// Boxed by who calls it: its buffer would be a part of every idle connection.
 async fn refuse(
     mut stream: Stream,
     finding: Box<Finding>,

@@ -23,7 +23,7 @@ use super::stream::Gathered;
 use super::{h1, h2, proxy_protocol};
 use crate::base::bounds;
 use crate::base::net::any_contains;
-use crate::config::listener_plan::ListenerPlan;
+use crate::config::listener_plan::{ListenerPlan, TlsPlan};
 use crate::pipeline::exchange::Connection;
 
 /// Connections that the kernel queues until we accept them.
@@ -143,6 +143,26 @@ async fn serve(
         h1::serve(Gathered::new(Box::new(transport)), connection, gateway, stop).await;
         return Ok(());
     };
+    // Boxed, as HTTP/2 is: what only some connections need, or only at first, would be a part of every idle one.
+    let secured = Box::pin(handshake(transport, tls, door)).await?;
+    let connection = Arc::new(Connection::new(plan, peer, true, secured.tls_version));
+    match secured.speaks_h2 {
+        true => {
+            Box::pin(h2::serve(Box::new(secured.stream), connection, gateway, stop)).await;
+        }
+        false => h1::serve(secured.stream, connection, gateway, stop).await,
+    }
+    Ok(())
+}
+
+/// A connection behind its handshake.
+struct Secured {
+    stream: Gathered,
+    tls_version: Option<&'static str>,
+    speaks_h2: bool,
+}
+
+async fn handshake(transport: TransportStream, tls: &TlsPlan, door: &Door) -> io::Result<Secured> {
     let acceptor = Acceptor::from_server_config(tls.config.clone());
     let handshake = timeout(bounds::HANDSHAKE_TIMEOUT, acceptor.tls_handshake(transport));
     let stream = match handshake.await.map_err(io::Error::from)? {
@@ -154,13 +174,7 @@ async fn serve(
     };
     let tls_version = stream.get_ssl().and_then(|tls| tls.version());
     let speaks_h2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
-    let connection = Arc::new(Connection::new(plan, peer, true, tls_version));
-    let stream = Gathered::new(Box::new(stream));
-    match speaks_h2 {
-        true => h2::serve(Box::new(stream), connection, gateway, stop).await,
-        false => h1::serve(stream, connection, gateway, stop).await,
-    }
-    Ok(())
+    Ok(Secured { stream: Gathered::new(Box::new(stream)), tls_version, speaks_h2 })
 }
 
 fn transport(socket: TcpStream, peer: SocketAddr) -> TransportStream {

@@ -379,19 +379,19 @@ pub fn adopt_state(next: &Snapshot, runtime: &Handle) {
 
 /// Where a configuration wants its access log.
 pub fn access_log(snapshot: &Snapshot) -> AccessLog {
-    let section = &snapshot.document.telemetry.access_log;
+    let section = &snapshot.access_log;
     AccessLog { target: Target::parse(&section.to), allowed_percent: section.allowed.0 }
 }
 
 /// Where a configuration wants the log of the rules' matches.
 pub fn waf_log(snapshot: &Snapshot) -> Target {
-    let section = snapshot.document.telemetry.waf_log.as_ref();
+    let section = snapshot.waf_log.as_ref();
     section.map_or(Target::Off, |section| Target::parse(&section.to))
 }
 
 /// Where a configuration wants records for auditors.
 pub fn audit_log(snapshot: &Snapshot) -> AuditLog {
-    let section = snapshot.document.telemetry.audit_log.as_ref();
+    let section = snapshot.audit_log.as_ref();
     AuditLog {
         target: section.map_or(Target::Off, |section| Target::parse(&section.to)),
         format: match section.map(|section| section.format) {

@@ -12,7 +12,7 @@ use crate::base::clock::Now;
 use crate::base::compile::Compile;
 use crate::base::event::TraceContext;
 use crate::base::raw::RawHead;
-use crate::config::document::{TestExpect, TestRequest};
+use crate::config::document::{TestExpect, TestRequest, TestSection};
 use crate::config::reload::failed;
 use crate::config::snapshot::Snapshot;
 use crate::stages::normalise::decide::{Raw, decide};
@@ -30,8 +30,8 @@ pub struct Trial {
 }
 
 /// Runs every test of the configuration; each that fails is a problem at its place.
-pub fn tests(snapshot: &Arc<Snapshot>, cx: &mut Compile) {
-    for (index, test) in snapshot.document.tests.iter().enumerate() {
+pub fn tests(snapshot: &Arc<Snapshot>, tests: &[TestSection], cx: &mut Compile) {
+    for (index, test) in tests.iter().enumerate() {
         match run(snapshot, &test.request) {
             Ok(trial) => {
                 for why in differences(&trial, &test.expect) {

@@ -67,7 +67,7 @@ pub(super) fn exclude(args: &ExcludeArgs) -> Result<Done, String> {
     let document =
         crate::config::load::load(&config.path).map_err(|report| report.to_string())?.document;
     let amendment = add_exceptions(source, &document, index, &proposal.exceptions)?;
-    let rules = config.snapshot.document.waf.get(&*plan.name).map(|section| section.rules.clone());
+    let rules = config.document.waf.get(&*plan.name).map(|section| section.rules.clone());
     let subject =
         Subject { config: None, name: plan.name.to_string(), rules: rules.unwrap_or_default() };
     let (tests, origin) = tests(&subject, args.tests.as_deref())?;

@@ -98,7 +98,7 @@ impl Chosen {
     fn without_route(subject: Subject) -> Result<Chosen, String> {
         let profile = subject.profile()?;
         let place: [Step; 2] = ["waf".into(), subject.name.clone().into()];
-        let section = |config: &Config| Some(config.snapshot.document.waf.get(&subject.name)?.mode);
+        let section = |config: &Config| Some(config.document.waf.get(&subject.name)?.mode);
         Ok(Chosen {
             profile,
             mode: subject.config.as_ref().and_then(section).unwrap_or_default(),

@@ -168,7 +168,7 @@ impl Exception<'_> {
 
 fn exceptions<'a>(entry: &Entry, config: &'a Config) -> Vec<Exception<'a>> {
     let mut found = Vec::new();
-    for (at, route) in config.snapshot.document.routes.iter().enumerate() {
+    for (at, route) in config.document.routes.iter().enumerate() {
         let Some(WafUse::Changed(change)) = &route.waf else { continue };
         for (index, section) in change.except.iter().enumerate() {
             let tagged = section.tags.iter().any(|tag| entry.tags.contains(tag));

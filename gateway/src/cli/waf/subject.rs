@@ -10,8 +10,9 @@ use crate::base::clock::Now;
 use crate::base::compile::{Compile, Step};
 use crate::cli::check;
 use crate::config::compile::Day;
+use crate::config::document::Document;
 use crate::config::load;
-use crate::config::reload::Source;
+use crate::config::reload::{Accepted, Source};
 use crate::config::report::Report;
 use crate::config::snapshot::Snapshot;
 use crate::config::source::SourceMap;
@@ -35,6 +36,7 @@ pub(in crate::cli) struct SubjectArgs {
 /// A configuration that was read, with the lines it was read from.
 pub(super) struct Config {
     pub(super) snapshot: Arc<Snapshot>,
+    pub(super) document: Document,
     pub(super) source: Option<SourceMap>,
     pub(super) path: PathBuf,
 }
@@ -56,7 +58,7 @@ impl SubjectArgs {
             return Ok(Subject { config: None, name: rules.join(" "), rules });
         };
         let config = Config::read(path.clone())?;
-        let document = &config.snapshot.document;
+        let document = &config.document;
         let only = || document.waf.keys().next().filter(|_| document.waf.len() == 1);
         let name = self.profile.as_ref().or(document.defaults.waf.as_ref()).or_else(only).cloned();
         let known = || document.waf.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -73,10 +75,11 @@ impl SubjectArgs {
 impl Config {
     pub(super) fn read(path: PathBuf) -> Result<Config, String> {
         let compiled = check::compile(&Source::Path(path.clone()));
-        let snapshot = compiled.map_err(|report: Report| report.to_string())?.snapshot;
+        let Accepted { snapshot, document, .. } =
+            compiled.map_err(|report: Report| report.to_string())?;
         // Read again for the lines: a snapshot does not keep the text it came from.
         let source = load::load(&path).map(|loaded| loaded.source).ok();
-        Ok(Config { snapshot, source, path })
+        Ok(Config { snapshot, document, source, path })
     }
 
     /// "yett.yaml:9", or nothing for what is not written anywhere.
@@ -89,7 +92,7 @@ impl Config {
     pub(super) fn plan(&self, profile: &str) -> Result<Arc<Plan>, String> {
         let mut cx = Compile::new();
         let today = Day::of(Now::read().unix_s());
-        let profiles = Profiles::compile(&self.snapshot.document.waf, today, &mut cx);
+        let profiles = Profiles::compile(&self.document.waf, today, &mut cx);
         let wanted = WafUse::Named(profile.to_owned());
         let plan = profiles.for_route(Some(&wanted), None, &mut cx);
         plan.ok_or_else(|| format!("profile `{profile}` inspects nothing: its mode is `off`"))

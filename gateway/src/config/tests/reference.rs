@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 
 use super::super::load::{self, Loaded};
-use super::super::redact::redacted;
+use super::super::redact::Written;
 use super::super::schema::{generate, schema};
 use super::super::shape::{Id, SHAPES};
 use super::super::source::SourceMap;
@@ -143,7 +143,7 @@ fn every_number_is_documented_once_and_no_other() {
 #[test]
 fn what_is_shown_can_be_loaded_again() {
     let document = loaded("config/reference.yaml").document;
-    let again = load::load_str("shown", &redacted(&document).to_string());
+    let again = load::load_str("shown", &Written::new(&document).redacted().to_string());
     assert_eq!(again.unwrap_or_else(|report| panic!("{report}")).document, document);
 }
 
@@ -154,7 +154,7 @@ fn what_the_admin_listener_shows_holds_no_secret() {
         store: { redis: redis://user:hunter2@a:6379/1 }\n\
         routes:\n  - { id: a, match: { path: /, headers: { X-Api-Key: hunter2, x-kind: b } } }\n\
         tests:\n  - { request: { path: /, headers: { Authorization: hunter2 } }, expect: {} }\n";
-    let shown = redacted(&load::load_str("yett.yaml", text).unwrap().document);
+    let shown = Written::new(&load::load_str("yett.yaml", text).unwrap().document).redacted();
     assert!(!shown.to_string().contains("hunter2"), "{shown}");
     assert_eq!(shown["admin"]["token"], "env:ADMIN");
     assert_eq!(shown["store"]["redis"], "redis://****@a:6379/1");

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 
 use super::decide::unmet;
 use super::plan::RouteTable;
-use super::table::{HostKind, Leaf, Node, Spans};
+use super::table::{Leaf, Node, Spans};
+use super::words::Kind;
 use crate::base::request::Request;
 
 /// A route that came into question.
@@ -60,24 +61,19 @@ impl RouteTable {
 
     fn under_other_hosts(&self, request: &Request<'_>) -> Vec<Candidate> {
         let mut candidates = Vec::new();
-        for node in &self.table.nodes {
-            let sets =
-                [(self.table.exact_leaves(node), false), (self.table.prefix_leaves(node), true)];
-            for (leaves, prefix) in sets {
-                if !leaves.is_empty() && self.table.fit(node, request.path(), prefix).is_some() {
-                    candidates.extend(leaves.iter().map(|leaf| self.other_host(node, leaf)));
-                }
-            }
+        for root in self.table.roots() {
+            let _ = self.table.walk_below(root, request.path(), &mut |leaf: &Leaf, _: &Spans| {
+                candidates.push(self.other_host(root, leaf));
+                ControlFlow::Continue(())
+            });
         }
         candidates
     }
 
-    fn other_host(&self, node: &Node, leaf: &Leaf) -> Candidate {
-        let text = self.table.host_text(node);
-        let wanted = match node.host {
-            HostKind::Wildcard => format!("*.{text}"),
-            HostKind::Exact | HostKind::Any => text.to_owned(),
-        };
+    fn other_host(&self, root: &Node, leaf: &Leaf) -> Candidate {
+        let (kind, text) = self.table.words.get(root.word);
+        let text = String::from_utf8_lossy(text);
+        let wanted = if kind == Kind::Wildcard { format!("*.{text}") } else { text.into_owned() };
         Candidate { index: leaf.route, verdict: Verdict::Host { wanted } }
     }
 }

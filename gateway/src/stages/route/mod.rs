@@ -17,6 +17,7 @@ mod pattern;
 mod plan;
 pub mod section;
 mod table;
+mod words;
 
 #[cfg(test)]
 mod tests;

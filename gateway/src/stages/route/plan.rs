@@ -8,7 +8,7 @@ use super::build::build;
 use super::methods::{MethodNames, MethodSet};
 use super::pattern::{HostPattern, PathPattern};
 use super::section::MatchSection;
-use super::table::{Condition, HostKind, Table};
+use super::table::{Condition, Table};
 use crate::base::compile::{Compile, Step, number};
 
 /// Most routes that only methods and header conditions tell apart: a lookup goes through them one by one.
@@ -99,14 +99,6 @@ impl Rule {
             && !self.conditions.iter().any(|(name, value)| {
                 other.conditions.iter().any(|(theirs, wanted)| name == theirs && value != wanted)
             })
-    }
-
-    pub(super) fn host_kind(&self) -> HostKind {
-        match self.host {
-            HostPattern::Exact(_) => HostKind::Exact,
-            HostPattern::Wildcard(_) => HostKind::Wildcard,
-            HostPattern::Any => HostKind::Any,
-        }
     }
 }
 
