@@ -45,6 +45,7 @@ fn allowed(slot: u32) -> Box<Event> {
         identity: None,
         findings: Default::default(),
         waf: None,
+        audit: None,
         limits: std::iter::once(LimitFacts {
             name: "per-client".into(),
             decision: LimitDecision::Allowed,

@@ -22,6 +22,7 @@ waf:
   small: {{ rules: [builtin], body: {{ inspect: 1KiB, timeout: 300ms }} }}
   partial: {{ rules: [builtin], body: {{ inspect: 1KiB, over: partial }} }}
   early: {{ rules: [builtin], early_blocking: true, body: {{ inspect: 1KiB, timeout: 300ms }} }}
+  answers: {{ rules: [builtin], response: {{ hold: 10s }} }}
   headless: {{ rules: [builtin], body: {{ inspect: 0B }} }}
 services: {{ web: {{ endpoints: ["{}"] }} }}
 defaults: {{ waf: standard }}
@@ -31,6 +32,8 @@ routes:
   - {{ id: partial, match: {{ path: "/partial" }}, to: web, public: "a test", waf: partial }}
   - {{ id: early, match: {{ path: "/early" }}, to: web, public: "a test", waf: early }}
   - {{ id: sampled, match: {{ path: "/sampled" }}, to: web, public: "a test", waf: {{ sample: 50% }} }}
+  - {{ id: leaks, match: {{ path: "/leaks" }}, to: web, public: "a test", waf: answers }}
+  - {{ id: borne, match: {{ path: "/leaks-borne" }}, to: web, public: "a test", waf: {{ profile: answers, response: {{ threshold: 1000 }} }} }}
   - {{ id: headless, match: {{ path: "/headless" }}, to: web, public: "a test", waf: headless }}
   - {{ id: watched, match: {{ path: "/watched" }}, to: web, public: "a test", waf: {{ mode: monitor }} }}
   - {{ id: off, match: {{ path: "/off" }}, to: web, public: "a test", waf: "off" }}
@@ -131,6 +134,20 @@ fn early_blocking_answers_before_the_body_is_read() {
         assert_eq!((answer.status, answer.code()), (status, code.to_owned()), "{path}");
     }
     origin.expect_nothing();
+}
+
+/// A route may bear more in its answers than its profile.
+#[test]
+fn a_route_has_its_own_threshold_for_answers() {
+    let leak = "You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version";
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{leak}",
+        leak.len()
+    );
+    let origin = Origin::start(move |_| Answer::bytes(&answer));
+    let gateway = gateway(&origin);
+    let status = |path| Request::get(path).send(gateway.address()).status;
+    assert_eq!((status("/leaks"), status("/leaks-borne"), status("/x")), (403, 200, 200));
 }
 
 /// Half of the attacks pass, and each of these says in its event that nobody looked.

@@ -93,10 +93,10 @@ async fn serve(
     serving: impl FnOnce(),
 ) -> Result<(), String> {
     let mut signals = Signals::install()?;
-    let snapshot = accepted.snapshot.clone();
-    let telemetry = Arc::new(Telemetry::start(access_log(&snapshot), waf_log(&snapshot))?);
-    telemetry.configure_audit(audit_log(&snapshot))?;
-    let live = Arc::new(Live::new(snapshot));
+    let telemetry = Telemetry::start(access_log(&accepted.snapshot), waf_log(&accepted.snapshot))?;
+    telemetry.configure_audit(audit_log(&accepted.snapshot))?;
+    let telemetry = Arc::new(telemetry);
+    let live = Arc::new(Live::new(accepted.snapshot.clone()));
     let gateway = Gateway::new(live.clone(), telemetry.clone(), workers);
     let offer = bind_offer(args.handover.as_deref())?;
     let mut inheritance = claim(args.handover.as_deref())?;

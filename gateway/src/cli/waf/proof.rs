@@ -7,6 +7,9 @@ use waf_rules::{EngineMode, Profile, ProfileOptions};
 
 use super::subject::{Subject, changed};
 
+/// Answers that rules look at in tests, whatever a profile does with those of its services.
+const TYPES: [&str; 4] = ["text/plain", "text/html", "text/xml", "application/json"];
+
 /// Where tests were found, for people.
 pub(super) type Origin = String;
 
@@ -36,6 +39,7 @@ pub(super) fn observing(profile: &Profile, level: u8) -> Result<Profile, String>
         profile.ruleset(),
         ProfileOptions {
             engine: Some(EngineMode::DetectionOnly),
+            response_types: Some(TYPES.map(str::to_owned).to_vec()),
             blocking_paranoia: level,
             detection_paranoia: level,
             ..options.clone()

@@ -12,7 +12,7 @@ use crate::cli::check;
 use crate::config::compile::Day;
 use crate::config::document::Document;
 use crate::config::load;
-use crate::config::reload::Source;
+use crate::config::reload::{Accepted, Source};
 use crate::config::report::Report;
 use crate::config::snapshot::Snapshot;
 use crate::config::source::SourceMap;
@@ -40,10 +40,6 @@ pub(super) struct Config {
     pub(super) source: Option<SourceMap>,
     pub(super) path: PathBuf,
 }
-
-/// What rules of the response need to see it, where no configuration says what they see.
-const RESPONSES: &str = "SecResponseBodyAccess On\n\
-     SecResponseBodyMimeType text/plain text/html text/xml application/json";
 
 /// The rules of a command.
 pub(super) struct Subject {
@@ -79,10 +75,11 @@ impl SubjectArgs {
 impl Config {
     pub(super) fn read(path: PathBuf) -> Result<Config, String> {
         let compiled = check::compile(&Source::Path(path.clone()));
-        let accepted = compiled.map_err(|report: Report| report.to_string())?;
+        let Accepted { snapshot, document, .. } =
+            compiled.map_err(|report: Report| report.to_string())?;
         // Read again for the lines: a snapshot does not keep the text it came from.
         let source = load::load(&path).map(|loaded| loaded.source).ok();
-        Ok(Config { snapshot: accepted.snapshot, document: accepted.document, source, path })
+        Ok(Config { snapshot, document, source, path })
     }
 
     /// "yett.yaml:9", or nothing for what is not written anywhere.
@@ -119,8 +116,7 @@ impl Subject {
         match &self.config {
             Some(config) => config.plan(&self.name).map(|plan| plan.profile.clone()),
             None => {
-                let builder = self.builder().text("yett waf", RESPONSES);
-                let ruleset = builder.build().map_err(|errors| errors.to_string())?;
+                let ruleset = self.builder().build().map_err(|errors| errors.to_string())?;
                 changed(&ruleset, ProfileOptions::default())
             }
         }

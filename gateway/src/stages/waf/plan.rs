@@ -22,6 +22,7 @@ use crate::base::units::Percent;
 const OFF: &str = "off";
 /// The name of the built-in rule set.
 pub const BUILTIN: &str = "builtin";
+const NO_ANSWERS: &str = "threshold 0 would refuse every answer";
 /// The tag of rules that compare the sum with the threshold, here and in CRS.
 const EVALUATION: &str = "anomaly-evaluation";
 /// Stands where a day is still to be written; it is none, so that nobody forgets.
@@ -201,7 +202,7 @@ impl Profiles {
         }
         let blocking = change.paranoia.unwrap_or(section.paranoia);
         let sample = change.sample.unwrap_or(section.sample).0;
-        check_change(change, blocking, cx);
+        check_change(section, change, blocking, cx);
         if mode == Mode::Enforce && (1..100).contains(&sample) {
             let text = format!("{}% of the requests pass without being looked at", 100 - sample);
             cx.warning(number::SAMPLED, text).hint("`sample` is meant for `mode: monitor`");
@@ -219,14 +220,14 @@ impl Profiles {
         let response = section.response.as_ref().map(response_plan);
         let options = ProfileOptions {
             blocking_paranoia: blocking,
-            detection_paranoia: detection.unwrap_or(blocking).max(blocking),
+            detection_paranoia: detection.unwrap_or(blocking).max(blocking).min(4),
             early_blocking: change.early_blocking.or(section.early_blocking),
             inbound_threshold: change.threshold.or(section.threshold),
             engine: Some(match mode {
                 Mode::Enforce => EngineMode::On,
                 _ => EngineMode::DetectionOnly,
             }),
-            outbound_threshold: section.response.as_ref().and_then(|response| response.threshold),
+            outbound_threshold: outbound(section, change),
             response_types: Some(response_types(section)),
             exclusions,
             collections: None,
@@ -314,7 +315,17 @@ impl Profiles {
 }
 
 /// A route's own numbers. A level of the profile gives way to a higher one of the route; two of the route must agree.
-fn check_change(change: &WafChange, blocking: u8, cx: &mut Compile) {
+fn check_change(section: &WafSection, change: &WafChange, blocking: u8, cx: &mut Compile) {
+    if let Some(response) = &change.response {
+        cx.within("response", |cx| {
+            if section.response.is_none() {
+                cx.error(number::CONTRADICTION, "the profile does not look at answers");
+            }
+            if response.threshold == Some(0) {
+                cx.within("threshold", |cx| _ = cx.error(number::VALUE, NO_ANSWERS));
+            }
+        });
+    }
     if let Some(detection) =
         change.detection_paranoia.filter(|level| !(blocking..=4).contains(level))
     {
@@ -412,9 +423,7 @@ fn check_response(section: &ResponseSection, cx: &mut Compile) {
         cx.within("inspect", |cx| _ = cx.error(number::VALUE, text));
     }
     if section.threshold == Some(0) {
-        cx.within("threshold", |cx| {
-            _ = cx.error(number::VALUE, "threshold 0 would refuse every answer")
-        });
+        cx.within("threshold", |cx| _ = cx.error(number::VALUE, NO_ANSWERS));
     }
     for (index, kind) in section.types.iter().enumerate() {
         let Some(why) = no_type(kind) else { continue };
@@ -435,6 +444,11 @@ fn no_type(kind: &str) -> Option<&'static str> {
         }
         _ => Some("is not a media type such as `text/html`"),
     }
+}
+
+fn outbound(section: &WafSection, change: &WafChange) -> Option<u32> {
+    let own = change.response.as_ref().and_then(|response| response.threshold);
+    own.or(section.response.as_ref()?.threshold)
 }
 
 fn response_plan(section: &ResponseSection) -> ResponsePlan {

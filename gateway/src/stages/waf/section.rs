@@ -139,12 +139,23 @@ pub struct WafChange {
     /// Score at which a request is refused here. Absent: the one of the profile.
     #[schemars(range(min = 1))]
     pub threshold: Option<u32>,
+    /// What the route changes of the way answers are looked at.
+    pub response: Option<ResponseChange>,
     /// Whether the head is judged alone first. Absent: as the profile says.
     pub early_blocking: Option<bool>,
     /// Share of requests that the rules look at here. Absent: the one of the profile.
     pub sample: Option<Percent>,
     /// Rules that do not hold here, each with its reason.
     pub except: Vec<ExceptSection>,
+}
+
+/// What a route changes of the way answers are looked at.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResponseChange {
+    /// Score at which an answer is refused here. Absent: the one of the profile.
+    #[schemars(range(min = 1))]
+    pub threshold: Option<u32>,
 }
 
 /// A written exception: which rules, where, why, until when.

@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Method, Version};
 
+use serde_json::json;
+
 use super::decide::{Inspection, Sent};
 use super::plan::{Day, Plan, Profiles};
 use super::section::{WafSection, WafUse};
@@ -254,18 +256,6 @@ fn mistakes_are_reported_with_their_number() {
         ),
         (with(serde_json::json!({ "sample": "0%" })), "std".into(), number::VALUE),
         (with(serde_json::json!({ "sample": "10%" })), "std".into(), number::SAMPLED),
-        (std.clone(), serde_json::json!({ "profile": "std", "sample": "0%" }), number::VALUE),
-        (std.clone(), serde_json::json!({ "profile": "std", "threshold": 0 }), number::VALUE),
-        (
-            std.clone(),
-            serde_json::json!({ "profile": "std", "detection_paranoia": 5 }),
-            number::RANGE,
-        ),
-        (
-            std.clone(),
-            serde_json::json!({ "profile": "std", "paranoia": 3, "detection_paranoia": 2 }),
-            number::RANGE,
-        ),
         (serde_json::json!({ "rules": [] }), "std".into(), number::RULES),
         (serde_json::json!({ "rules": ["nowhere/x.conf"] }), "std".into(), number::RULES),
         (std.clone(), except(serde_json::json!({ "rules": [1], "why": "x" })), number::RULES),
@@ -289,6 +279,26 @@ fn mistakes_are_reported_with_their_number() {
             found.iter().any(|problem| problem.number == expected),
             "{section} {change}: {found:?}"
         );
+    }
+}
+
+#[test]
+fn mistakes_of_a_route_are_reported_with_their_number() {
+    let (plain, answers) =
+        (json!({ "rules": ["builtin"] }), json!({ "rules": ["builtin"], "response": {} }));
+    let cases = [
+        (&plain, json!({ "sample": "0%" }), number::VALUE),
+        (&plain, json!({ "threshold": 0 }), number::VALUE),
+        (&plain, json!({ "detection_paranoia": 5 }), number::RANGE),
+        (&plain, json!({ "paranoia": 3, "detection_paranoia": 2 }), number::RANGE),
+        (&plain, json!({ "response": { "threshold": 9 } }), number::CONTRADICTION),
+        (&answers, json!({ "response": { "threshold": 0 } }), number::VALUE),
+    ];
+    for (section, mut change, expected) in cases {
+        change["profile"] = "std".into();
+        let found = problems(section.clone(), change.clone());
+        let numbers: Vec<u16> = found.iter().map(|problem| problem.number).collect();
+        assert_eq!(numbers, [expected], "{section} {change}: {found:?}");
     }
 }
 

@@ -53,7 +53,7 @@ fn audited() -> Box<Event> {
 }
 
 /// What is in the file after these events.
-fn written(format: AuditFormat, events: Vec<Box<Event>>) -> String {
+fn written(format: AuditFormat, events: impl IntoIterator<Item = Box<Event>>) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     let telemetry = silent();
@@ -65,7 +65,7 @@ fn written(format: AuditFormat, events: Vec<Box<Event>>) -> String {
 
 #[test]
 fn json_records_have_the_fields_and_every_match() {
-    let text = written(AuditFormat::Json, vec![audited(), full(), audited()]);
+    let text = written(AuditFormat::Json, [audited(), full(), audited()]);
     let records: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(records.len(), 2, "an event without facts is none of the audit log's");
@@ -94,7 +94,7 @@ fn json_records_have_the_fields_and_every_match() {
 
 #[test]
 fn native_records_have_their_parts_in_order() {
-    let text = written(AuditFormat::Native, vec![audited(), audited()]);
+    let text = written(AuditFormat::Native, [audited(), audited()]);
     let boundaries: Vec<&str> = text.lines().filter(|line| line.starts_with("--")).collect();
     let parts = ["A", "B", "F", "H", "Z"].map(|part| format!("--00f067aa-{part}--"));
     assert_eq!(boundaries, [&parts[..], &parts[..]].concat(), "{text}");
@@ -114,7 +114,7 @@ fn native_records_have_their_parts_in_order() {
 #[test]
 fn no_record_shows_a_secret_or_commands_a_terminal() {
     for format in [AuditFormat::Json, AuditFormat::Native] {
-        let text = written(format, vec![audited()]);
+        let text = written(format, [audited()]);
         for secret in ["hunter2", "4111111111111111"] {
             assert!(!text.contains(secret), "{secret} in\n{text}");
         }
@@ -142,7 +142,7 @@ fn records_are_bounded_and_drops_are_counted() {
             )
         })
         .collect();
-    let text = written(AuditFormat::Json, vec![heavy]);
+    let text = written(AuditFormat::Json, [heavy]);
     assert!(text.len() < 150_000, "{} bytes", text.len());
     assert!(telemetry.scrape().unwrap().contains("yett_audit_log_dropped_total 0"));
 }
