@@ -1,5 +1,8 @@
 //! Method, target and host -> the canonical reading.
 
+use http::HeaderValue;
+use http::header::ALLOW;
+
 use super::{host, target};
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding};
@@ -18,8 +21,10 @@ pub struct Raw<'a> {
 /// The one reading of target and host.
 pub fn decide(raw: Raw<'_>) -> Decision<Canonical> {
     if raw.method == b"CONNECT" {
-        // A gateway for services is no tunnel for clients (RFC 9110 §9.3.6).
-        return Err(Finding::new(Code::RouteMethod, "CONNECT").detail("CONNECT is not supported"));
+        // A gateway for services is no tunnel for clients (RFC 9110 §9.3.6). Of a target that is no resource, no method is
+        // allowed, and a 405 says which are (§15.5.6).
+        let finding = Finding::new(Code::RouteMethod, "CONNECT").detail("CONNECT is not supported");
+        return Err(finding.header(ALLOW, HeaderValue::from_static("")));
     }
     if raw.target == b"*" {
         return asterisk(raw);
