@@ -24,7 +24,6 @@ fn allowed(slot: u32) -> Box<Event> {
         timings.add(stage, Duration::from_micros(7));
     }
     Box::new(Event {
-        audit: None,
         unix_us: 1_767_225_600_000_000,
         trace: TraceContext { trace_id: 1 << 100, span_id: 99, parent_id: None, sampled: true },
         listener: "public".into(),

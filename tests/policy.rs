@@ -95,12 +95,12 @@ fn challenges_are_exact() {
         ),
         (
             "/mfa",
-            "Bearer error=\"insufficient_user_authentication\", \
+            "Bearer realm=\"yett\", error=\"insufficient_user_authentication\", \
              error_description=\"A different authentication level is required\", acr_values=\"urn:example:mfa\"",
         ),
         (
             "/fresh",
-            "Bearer error=\"insufficient_user_authentication\", \
+            "Bearer realm=\"yett\", error=\"insufficient_user_authentication\", \
              error_description=\"More recent authentication is required\", max_age=\"300\"",
         ),
     ];

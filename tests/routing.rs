@@ -96,6 +96,7 @@ fn a_wrong_method_names_the_right_ones() {
     let tunnel =
         Request::new("CONNECT", "api.test:443").host("api.test:443").send(gateway.address());
     assert_eq!((tunnel.status, tunnel.code().as_str()), (405, "route.method_not_allowed"));
+    assert_eq!(tunnel.header("allow"), Some(""));
     origin.expect_nothing();
 }
 

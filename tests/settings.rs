@@ -2,6 +2,7 @@
 //! as their proof.
 
 use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rustls::version::{TLS12, TLS13};
@@ -72,6 +73,39 @@ fn a_silent_service_is_given_up_at_its_time() {
     assert_eq!((answer.status, answer.code().as_str()), (504, "upstream.timeout"));
     // The default is 30 s.
     assert!((Duration::from_millis(200)..Duration::from_secs(10)).contains(&took), "{took:?}");
+    assert_eq!(action(&gateway.event()), "upstream.timeout");
+}
+
+/// A listener that nobody accepts from, with its queue full: the kernel lets the next connection wait (listen(2)).
+fn crowded() -> (tokio::runtime::Runtime, tokio::net::TcpListener, Vec<tokio::net::TcpStream>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (listener, waiting) = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let mut waiting = Vec::new();
+        let connect = || tokio::net::TcpStream::connect(listener.local_addr().unwrap());
+        while let Ok(taken) = tokio::time::timeout(Duration::from_millis(300), connect()).await {
+            waiting.push(taken.unwrap());
+            assert!(waiting.len() < 100, "a queue of one takes {}", waiting.len());
+        }
+        (listener, waiting)
+    });
+    (runtime, listener, waiting)
+}
+
+#[test]
+fn a_connection_that_does_not_come_about_is_given_up_at_its_time() {
+    let (_runtime, listener, _waiting) = crowded();
+    let service = format!(
+        "endpoints: [\"{}\"], retries: {{ attempts: 1 }}, timeouts: {{ connect: 2s }}",
+        listener.local_addr().unwrap()
+    );
+    let gateway = start("", &service);
+    let (answer, took) = timed(|| Request::get("/").send(gateway.address()));
+    assert_eq!((answer.status, answer.code().as_str()), (504, "upstream.timeout"));
+    // The default is 1 s; the kernel itself would try for minutes.
+    assert!((Duration::from_secs(2)..Duration::from_secs(20)).contains(&took), "{took:?}");
     assert_eq!(action(&gateway.event()), "upstream.timeout");
 }
 

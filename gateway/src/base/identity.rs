@@ -39,20 +39,4 @@ impl Identity {
     pub fn has_role(&self, role: &str) -> bool {
         self.roles.binary_search_by(|have| (**have).cmp(role)).is_ok()
     }
-
-    /// The claim at a dotted path, e.g. `realm_access.roles`. A member whose own name holds the dots wins only
-    /// when it is the whole path: otherwise an attacker-writable key could shadow a nested one.
-    pub fn claim(&self, path: &str) -> Option<&Value> {
-        claim_at(&self.claims, path)
-    }
-}
-
-/// Resolves a dotted path in a claim set.
-pub fn claim_at<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    let mut parts = path.split('.');
-    let mut value = claims.get(parts.next()?)?;
-    for part in parts {
-        value = value.as_object()?.get(part)?;
-    }
-    Some(value)
 }

@@ -120,6 +120,8 @@ fn install_log(level: LevelFilter) {
         quiet("pingora"),
         off("pingora_core::services"),
         off("pingora_core::protocols::http"),
+        // Says at error level that a pooled connection was just being watched by its pool; it opens another one.
+        off("pingora_core::connectors"),
         off("pingora_proxy"),
         quiet("rustls"),
         quiet("hyper"),

@@ -1,5 +1,8 @@
 //! Method, target and host -> the canonical reading.
 
+use http::HeaderValue;
+use http::header::ALLOW;
+
 use super::{host, target};
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding};
@@ -46,9 +49,10 @@ pub fn decide(raw: Raw<'_>) -> Decision<Canonical> {
 /// one (RFC 9110 §9.3.6).
 fn tunnel(target: &[u8]) -> Box<Finding> {
     match host::read(target) {
-        Ok((_, Some(_))) => {
-            Finding::new(Code::RouteMethod, "CONNECT").detail("CONNECT is not supported")
-        }
+        // Of a target that is no resource no method is allowed, and a 405 says which are (RFC 9110 §15.5.6).
+        Ok((_, Some(_))) => Finding::new(Code::RouteMethod, "CONNECT")
+            .detail("CONNECT is not supported")
+            .header(ALLOW, HeaderValue::from_static("")),
         _ => Finding::new(Code::NormaliseTarget, "CONNECT without host and port")
             .detail("the target must be a host with a port"),
     }

@@ -189,7 +189,9 @@ fn targets_and_hosts_that_can_be_read_two_ways_are_refused() {
 #[test]
 fn connect_is_no_method_of_ours() {
     let raw = Raw { method: b"CONNECT", target: b"a:443", host: Some(b"a:443") };
-    assert_eq!(decide(raw).unwrap_err().code, Code::RouteMethod);
+    let finding = decide(raw).unwrap_err();
+    assert_eq!(finding.code, Code::RouteMethod);
+    assert_eq!(finding.headers, [(http::header::ALLOW, http::HeaderValue::from_static(""))]);
     for target in [b"a".as_slice(), b"a:", b"/a", b"a:0"] {
         assert_eq!(decide(Raw { target, ..raw }).unwrap_err().code, Code::NormaliseTarget);
     }

@@ -181,7 +181,7 @@ fn step_up(issuer: &IssuerFacts<'_>, mfa: bool, max_age: Option<Duration>) -> Op
     }
     let challenge = |description: &str| {
         let text = format!(
-            "Bearer error=\"insufficient_user_authentication\", \
+            "Bearer realm=\"yett\", error=\"insufficient_user_authentication\", \
              error_description=\"{description}\"{asked}"
         );
         HeaderValue::try_from(text).ok()

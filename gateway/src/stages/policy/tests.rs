@@ -133,7 +133,8 @@ fn nobody_meets_nothing() {
 /// The challenges, byte for byte (RFC 6750 §3, RFC 9470 §3).
 #[test]
 fn challenges() {
-    let step_up = "Bearer error=\"insufficient_user_authentication\", error_description=";
+    let step_up =
+        "Bearer realm=\"yett\", error=\"insufficient_user_authentication\", error_description=";
     let level = format!("{step_up}\"A different authentication level is required\"");
     let age = format!("{step_up}\"More recent authentication is required\"");
     let recent = json!({ "auth_time": NOW_S, "mfa": false });

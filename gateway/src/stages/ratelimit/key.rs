@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 use smallvec::SmallVec;
 
+use crate::base::claims::ClaimPath;
 use crate::base::compile::{Compile, nearest, number};
 use crate::base::identity::Identity;
 use crate::base::net::canonical_ip;
@@ -49,7 +50,7 @@ enum Part {
     Route,
     Header(HeaderName),
     Path(Box<str>),
-    Token(Box<str>),
+    Token(ClaimPath),
 }
 
 /// Key of the hash of one limit.
@@ -212,14 +213,19 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
 }
 
 /// Claims mean something only beside their issuer (OIDC Core §5.7): the same subject of two issuers is two subjects.
-fn write_claim(identity: &Identity, claim: &str, out: &mut SmallVec<[u8; 128]>) -> Option<()> {
-    let text = match identity.claim(claim)? {
+fn write_claim(
+    identity: &Identity,
+    claim: &ClaimPath,
+    out: &mut SmallVec<[u8; 128]>,
+) -> Option<()> {
+    let value = claim.find(&identity.claims)?;
+    let text = match value {
         Value::Null => return None,
         Value::String(text) => Cow::Borrowed(text.as_str()),
         // The JSON text of a number is never that of a string: quotes are kept below.
         other => Cow::Owned(other.to_string()),
     };
-    let quoted = matches!(identity.claim(claim), Some(Value::String(_)));
+    let quoted = matches!(value, Value::String(_));
     write(tag::ISSUER, identity.issuer.as_bytes(), out)?;
     out.push(u8::from(quoted));
     write(tag::TOKEN, text.as_bytes(), out)
@@ -231,9 +237,7 @@ fn parse(text: &str, cx: &mut Compile) -> Option<Part> {
     let part = match text.split_once('.') {
         None if text == "route" => Some(Part::Route),
         Some(("client", "ip")) => Some(Part::ClientIp),
-        Some(("token", claim)) if claim.split('.').all(|step| !step.is_empty()) => {
-            Some(Part::Token(claim.into()))
-        }
+        Some(("token", claim)) => claim.parse().ok().map(Part::Token),
         Some(("header", name)) => HeaderName::try_from(name).ok().map(Part::Header),
         Some(("path", name)) if !name.is_empty() => Some(Part::Path(name.into())),
         _ => None,

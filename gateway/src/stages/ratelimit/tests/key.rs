@@ -109,6 +109,7 @@ fn values_that_differ_are_two() {
 fn claims_that_differ_are_two() {
     let tenant = |value: serde_json::Value| claims("a", json!({ "tenant": value }));
     let org = |id: &str| claims("a", json!({ "org": { "id": id } }));
+    let dotted = |id: &str| claims("a", json!({ "org.id": id, "org": { "id": "same" } }));
     let sub = |issuer: &str, sub: &str| claims(issuer, json!({ "sub": sub }));
     let key: &[&str] = &["token.tenant"];
     are_two(vec![
@@ -116,6 +117,7 @@ fn claims_that_differ_are_two() {
         ("text and list", key, tenant(json!("[1]")), tenant(json!([1]))),
         ("text and true", key, tenant(json!("true")), tenant(json!(true))),
         ("nested claims", &["token.org.id"], org("x"), org("y")),
+        ("a claim whose name is quoted", &["token.\"org.id\""], dotted("x"), dotted("y")),
         ("issuers of one subject", &["token.sub"], sub("a", "x"), sub("b", "x")),
         ("issuer and subject, moved", &["token.sub"], sub("ab", "c"), sub("a", "bc")),
         ("composed and decomposed", &["token.sub"], sub("a", "\u{e9}"), sub("a", "e\u{301}")),
