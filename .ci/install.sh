@@ -2,7 +2,7 @@
 # Installs what is missing on a Debian system, and nothing else: .ci/install.sh GROUP...
 #
 #   build   compilers and cmake, and the pinned Rust toolchain
-#   test    build, and Redis for the end-to-end tests
+#   test    build, Redis for the end-to-end tests, and the OWASP CRS 3.3 (rules only)
 #   load    build, and k6
 #   bench   build, and nginx, HAProxy and wrk for the side-by-side comparison
 #
@@ -31,6 +31,7 @@ need_build() {
 
 need_test() {
     need redis-server redis-server redis-server
+    [ -n "${YETT_CRS3:-}" ] || [ -d /usr/share/modsecurity-crs/rules ] || packages+=(modsecurity-crs)
 }
 
 need_load() {

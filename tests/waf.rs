@@ -449,27 +449,96 @@ fn a_client_that_leaves_within_the_body() {
     origin.expect_nothing();
 }
 
+/// Text as a coding makes it.
+fn coded(coding: &str, text: &str) -> Vec<u8> {
+    let level = flate2::Compression::default();
+    let written = |mut writer: Box<dyn Write>| writer.write_all(text.as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    match coding {
+        "deflate" => written(Box::new(flate2::write::ZlibEncoder::new(&mut bytes, level))),
+        "raw" => written(Box::new(flate2::write::DeflateEncoder::new(&mut bytes, level))),
+        _ => written(Box::new(flate2::write::GzEncoder::new(&mut bytes, level))),
+    }
+    bytes
+}
+
+fn coded_form(path: &str, coding: &str, body: &[u8]) -> Request {
+    Request::new("POST", path)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("content-encoding", coding)
+        .body(body)
+}
+
+/// The rules see what the service will see, and the service gets what was sent.
 #[test]
-fn a_coded_body_is_refused_where_bodies_are_inspected() {
+fn coded_bodies_are_decoded_for_the_rules() {
     let origin = sizes();
     let gateway = gateway(&origin);
-    let gzip = |path: &str, coding: &str| {
-        let request =
-            Request::new("POST", path).header("content-encoding", coding).body([0x1f, 0x8b, 8, 0]);
-        request.send(gateway.address())
-    };
-    for coding in ["gzip", "GZIP", "br", "identity, gzip", "deflate"] {
-        let answer = gzip("/x", coding);
-        assert_eq!(
-            (answer.status, answer.code().as_str()),
-            (400, "waf.body_unreadable"),
-            "{coding}"
-        );
+    let attack = format!("id={}", query(ATTACK));
+    for (name, coding) in [
+        ("gzip", "gzip"),
+        ("GZIP", "gzip"),
+        ("identity, x-gzip", "gzip"),
+        ("deflate", "deflate"),
+        ("deflate", "raw"),
+    ] {
+        let answer = coded_form("/x", name, &coded(coding, &attack)).send(gateway.address());
+        assert_eq!(answer.code(), "waf.blocked", "{name} {coding}");
     }
     origin.expect_nothing();
-    assert_eq!(gzip("/x", "identity").status, 200);
-    assert_eq!(gzip("/off", "gzip").status, 200);
-    assert_eq!(gzip("/headless", "gzip").status, 200);
+    // In chunks, and behind a first member of gzip's file.
+    let members = [coded("gzip", "note=fine&"), coded("gzip", &attack)].concat();
+    let head = Request::new("POST", "/x")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("content-encoding", "gzip")
+        .header("transfer-encoding", "chunked")
+        .bytes();
+    let parts: Vec<&[u8]> = members.chunks(7).collect();
+    let mut client = Client::connect(gateway.address());
+    client.send(&[head, chunked(&parts)].concat());
+    assert_eq!(client.response().code(), "waf.blocked");
+    for (coding, body) in [
+        ("gzip", coded("gzip", &form(2_000))),
+        ("deflate", coded("deflate", "note=fine")),
+        ("br", b"\x0b\x02\x80hello\x03".to_vec()),
+        ("identity", b"note=fine".to_vec()),
+    ] {
+        let answer = coded_form("/x", coding, &body).send(gateway.address());
+        assert_eq!((answer.status, answer.text()), (200, body.len().to_string()), "{coding}");
+        let sent = origin.seen().pop().unwrap();
+        assert_eq!((sent.header("content-encoding"), sent.body), (Some(coding.into()), body));
+    }
+}
+
+/// What cannot be read is not let past the rules, and what a few bytes blow up to is not held.
+#[test]
+fn coded_bodies_that_cannot_be_read() {
+    let origin = sizes();
+    let gateway = gateway(&origin);
+    let whole = coded("gzip", &form(3_000));
+    let bomb = coded("gzip", &"a".repeat(8 * 1024 * KIB));
+    let cases: &[(&str, &str, &[u8], u16, &str)] = &[
+        ("/x", "gzip", &[0x1f, 0x8b, 8, 0], 400, "waf.body_unreadable"),
+        ("/x", "gzip", &whole[..whole.len() - 9], 400, "waf.body_unreadable"),
+        ("/x", "gzip", &[whole.as_slice(), b"&id=1"].concat(), 400, "waf.body_unreadable"),
+        ("/x", "gzip", b"note=plain", 400, "waf.body_unreadable"),
+        ("/x", "br", b"note=plain", 400, "waf.body_unreadable"),
+        ("/x", "zstd", b"note=plain", 400, "waf.body_unreadable"),
+        ("/x", "gzip, gzip", &coded("gzip", "a=1"), 400, "waf.body_unreadable"),
+        ("/x", "gzip", &bomb, 413, "waf.body_too_large"),
+        ("/small", "gzip", &whole, 413, "waf.body_too_large"),
+    ];
+    for (path, coding, body, status, code) in cases {
+        let answer = coded_form(path, coding, body).send(gateway.address());
+        assert_eq!((answer.status, answer.code().as_str()), (*status, *code), "{path} {coding}");
+    }
+    origin.expect_nothing();
+    for path in ["/off", "/headless", "/watched"] {
+        let answer = coded_form(path, "zstd", b"note=plain").send(gateway.address());
+        assert_eq!(answer.status, 200, "{path}");
+    }
+    let event = gateway.events(cases.len() + 3).pop().unwrap();
+    assert_eq!(event["yett"]["waf"]["inspected"], "head", "{event}");
 }
 
 /// Work has a bound, and who exceeds it is refused: an attack must not hide behind a thousand harmless arguments.

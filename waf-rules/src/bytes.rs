@@ -128,6 +128,13 @@ pub(crate) fn atoi(bytes: &[u8]) -> i64 {
     if negative { -value } else { value }
 }
 
+/// Appends a number, an address: anything that prints itself.
+pub(crate) fn push_display(value: impl std::fmt::Display, out: &mut Vec<u8>) {
+    use std::io::Write;
+    // Writing to memory does not fail.
+    let _ = write!(out, "{value}");
+}
+
 /// Index as the 32-bit number that tables and spans hold. Arenas are bounded far below 4 GiB.
 pub(crate) fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)

@@ -30,10 +30,13 @@ mod body;
 mod builtin;
 mod bytes;
 mod catalog;
+mod collection;
+mod decode;
 mod engine;
 mod explain;
 #[cfg(feature = "ftw")]
 pub mod ftw;
+mod language;
 mod load;
 mod operator;
 mod plan;
@@ -45,12 +48,17 @@ mod transform;
 mod tx;
 mod variable;
 
-pub use action::{EngineMode, Severity};
+pub use action::{AuditParts, EngineMode, Severity};
 pub use catalog::{Catalog, Entry, EntryLink};
+pub use collection::{
+    Collection, CollectionKey, Collections, MemoryBounds, MemoryCollections, Snapshot, Update,
+};
+pub use decode::{DecodeBounds, DecodeError, Decoder};
 pub use engine::{
     Action, BodyBound, Exceeded, Interruption, Match, Outcome, Score, Transaction, Verdict,
 };
 pub use explain::{AtLevel, Explanation, Weight, explain};
+pub use language::{Feature, FeatureKind, Support, features};
 pub use plan::settings::Over;
 pub use profile::{Bounds, Exclusion, Profile, ProfileError, ProfileOptions, RuleSelector};
 pub use ruleset::{RuleInfo, Ruleset, RulesetBuilder};

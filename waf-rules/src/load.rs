@@ -2,15 +2,19 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha1_smol::Sha1;
 
 use crate::builtin;
+use crate::collection::MemoryCollections;
+use crate::plan::course::Courses;
 use crate::plan::{self, Assembly, Program};
 use crate::seclang::ast::Directive;
 use crate::seclang::error::{LoadError, LoadErrors};
 use crate::seclang::source::{Sources, Span};
-use crate::seclang::{LexError, include, parser};
+use crate::seclang::{LexError, Word, include, parser};
+use crate::variable::environment::Environment;
 
 /// One thing a rule set is loaded from.
 #[derive(Debug, Clone)]
@@ -27,13 +31,17 @@ pub(crate) enum Input {
 /// What a load yields.
 pub(crate) struct Loaded {
     pub(crate) program: Program,
+    pub(crate) courses: Courses,
     pub(crate) version: String,
     pub(crate) notices: Vec<String>,
+    /// For profiles that are given no other.
+    pub(crate) collections: Arc<MemoryCollections>,
 }
 
 /// Loads everything, or reports everything that is wrong.
-pub(crate) fn load(inputs: &[Input]) -> Result<Loaded, LoadErrors> {
+pub(crate) fn load(inputs: &[Input], environment: Environment) -> Result<Loaded, LoadErrors> {
     let mut loader = Loader::default();
+    loader.assembly.environment = environment;
     for input in inputs {
         loader.input(input);
     }
@@ -111,13 +119,13 @@ impl Loader {
         let mut pending = Vec::new();
         for node in nodes {
             match &node.directive {
-                Directive::Include(word) => {
+                Directive::Include { path, optional } => {
                     plan::assemble(
                         std::mem::take(&mut pending),
                         &mut self.assembly,
                         &mut self.problems,
                     );
-                    self.include(word.span, &word.text, depth + 1);
+                    self.include(path, *optional, depth + 1);
                 }
                 _ => pending.push(node),
             }
@@ -125,7 +133,8 @@ impl Loader {
         plan::assemble(pending, &mut self.assembly, &mut self.problems);
     }
 
-    fn include(&mut self, span: Span, pattern: &str, depth: usize) {
+    fn include(&mut self, path: &Word, optional: bool, depth: usize) {
+        let span = path.span;
         if depth > include::INCLUDE_DEPTH_MAX {
             let message =
                 format!("includes nest {depth} deep, bound {}", include::INCLUDE_DEPTH_MAX);
@@ -136,8 +145,12 @@ impl Loader {
                 .problems
                 .push(LexError { span, message: "built-in rules include no files".to_owned() });
         };
-        match include::expand(folder, pattern) {
-            Ok(files) => files.iter().for_each(|file| self.included(file, span, depth)),
+        match include::expand(folder, &path.text) {
+            Ok(files) => {
+                let wanted = files.iter().filter(|file| !optional || file.exists());
+                wanted.for_each(|file| self.included(file, span, depth));
+            }
+            Err(_) if optional => {}
             Err(message) => self.problems.push(LexError { span, message }),
         }
     }
@@ -173,7 +186,8 @@ impl Loader {
             return Err(LoadErrors::new(failures));
         }
         let version = version(&sources, digest.into_inner());
-        Ok(Loaded { program, version, notices })
+        let (courses, collections) = (Courses::default(), Arc::default());
+        Ok(Loaded { program, courses, version, notices, collections })
     }
 }
 
@@ -191,7 +205,8 @@ fn data(home: &Home, name: &str) -> Result<String, String> {
 }
 
 fn notices(sources: &Sources, assembly: &mut Assembly) -> Vec<String> {
-    let notices = std::mem::take(&mut assembly.notices);
+    let mut notices = std::mem::take(&mut assembly.notices);
+    notices.extend(plan::unopened(assembly));
     let text = notices.iter().map(|(span, message)| {
         let place = sources.place(*span);
         format!("{}:{}:{}: {message}", place.file, place.line, place.column)

@@ -1,5 +1,6 @@
 //! How a route uses a rule set: paranoia, thresholds, exclusions, bounds. A profile never copies
-//! rules: it holds bits for the rules that are off and a list of its excluded targets.
+//! rules: it holds bits for the rules that are off, a list of its excluded targets, and a share in
+//! the course that all profiles of its levels run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,11 +8,12 @@ use std::sync::Arc;
 use crate::EngineMode;
 use crate::bitset::BitSet;
 use crate::bytes::index;
+use crate::collection::Collections;
+use crate::plan::course::{Course, Pins};
 use crate::plan::settings::Over;
 use crate::plan::{Exclusion as PlannedExclusion, Program};
 use crate::ruleset::Ruleset;
 use crate::seclang::parser::parse_targets_text;
-use crate::tx::TxSlot;
 
 /// A rule set with one route's choices; clones share it.
 #[derive(Debug, Clone)]
@@ -20,10 +22,11 @@ pub struct Profile(Arc<Inner>);
 /// A route's choices. The default is paranoia 1, the rules' own thresholds, no exclusion.
 #[derive(Debug, Clone)]
 pub struct ProfileOptions {
-    /// Rules up to this level count towards blocking; 1 to 4. Sets `tx.blocking_paranoia_level`,
-    /// whatever the rules write there.
+    /// Rules up to this level count towards blocking; 1 to 4. Sets `tx.blocking_paranoia_level`
+    /// (`tx.paranoia_level` of CRS 3), whatever the rules write there.
     pub blocking_paranoia: u8,
-    /// Rules up to this level run; from `blocking_paranoia` to 4. Sets `tx.detection_paranoia_level`.
+    /// Rules up to this level run; from `blocking_paranoia` to 4. Sets `tx.detection_paranoia_level`
+    /// (`tx.executing_paranoia_level` of CRS 3).
     pub detection_paranoia: u8,
     /// Sets `tx.inbound_anomaly_score_threshold`; `None` leaves it to the rules.
     pub inbound_threshold: Option<u32>,
@@ -39,6 +42,9 @@ pub struct ProfileOptions {
     pub response_types: Option<Vec<String>>,
     pub exclusions: Vec<Exclusion>,
     pub bounds: Bounds,
+    /// Where persistent collections live. `None`: in memory, shared by the profiles of this rule set,
+    /// and gone with it. Give every generation of a configuration the same one to keep them.
+    pub collections: Option<Arc<dyn Collections>>,
 }
 
 /// Rules that a route does without, wholly or for one target.
@@ -99,10 +105,14 @@ pub(crate) struct Inner {
     pub(crate) ruleset: Ruleset,
     pub(crate) engine: EngineMode,
     pub(crate) bounds: Bounds,
+    /// The bounds of the options alone, which no rule can pass.
+    pub(crate) ceiling: Bounds,
+    pub(crate) collections: Arc<dyn Collections>,
     pub(crate) removed: BitSet,
     pub(crate) exclusions: Vec<(BitSet, Vec<PlannedExclusion>)>,
     /// Transaction variables that the profile sets and the rules cannot.
-    pub(crate) pinned: Vec<(TxSlot, i64)>,
+    pub(crate) pinned: Pins,
+    pub(crate) course: Arc<Course>,
     pub(crate) blocking_paranoia: u8,
     pub(crate) options: ProfileOptions,
 }
@@ -119,6 +129,7 @@ impl Default for ProfileOptions {
             response_types: None,
             exclusions: Vec::new(),
             bounds: Bounds::default(),
+            collections: None,
         }
     }
 }
@@ -166,12 +177,16 @@ impl Profile {
         if !errors.is_empty() {
             return Err(errors);
         }
+        let pinned = pinned(&options, program);
         Ok(Self(Arc::new(Inner {
             engine: options.engine.or(program.settings.engine).unwrap_or_default(),
             bounds: effective(options.bounds, program),
+            ceiling: options.bounds,
+            collections: options.collections.clone().unwrap_or_else(|| ruleset.collections()),
             removed,
             exclusions,
-            pinned: pinned(&options, program),
+            course: ruleset.course(&pinned),
+            pinned,
             blocking_paranoia: options.blocking_paranoia,
             ruleset: ruleset.clone(),
             options,
@@ -266,11 +281,13 @@ fn effective(mut bounds: Bounds, program: &Program) -> Bounds {
     bounds
 }
 
-fn pinned(options: &ProfileOptions, program: &Program) -> Vec<(TxSlot, i64)> {
+fn pinned(options: &ProfileOptions, program: &Program) -> Pins {
     let slots = &program.scores;
     let values = [
         (slots.blocking_paranoia, Some(u32::from(options.blocking_paranoia))),
         (slots.detection_paranoia, Some(u32::from(options.detection_paranoia))),
+        (slots.blocking_paranoia_3, Some(u32::from(options.blocking_paranoia))),
+        (slots.detection_paranoia_3, Some(u32::from(options.detection_paranoia))),
         (slots.inbound_threshold, options.inbound_threshold),
         (slots.outbound_threshold, options.outbound_threshold),
         (slots.early_blocking, options.early_blocking.map(u32::from)),

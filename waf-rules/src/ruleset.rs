@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use crate::Severity;
 use crate::catalog::Catalog;
+use crate::collection::MemoryCollections;
 use crate::load::{self, Input, Loaded};
+use crate::plan::course::{Course, Pins};
 use crate::plan::{Meta, Program};
 use crate::seclang::error::LoadErrors;
+use crate::variable::environment;
 
 /// Rules ready to run. Clones share one program; every [`Profile`](crate::Profile) made from it does too.
 #[derive(Clone)]
@@ -17,6 +20,7 @@ pub struct Ruleset(Arc<Loaded>);
 #[derive(Debug, Clone, Default)]
 pub struct RulesetBuilder {
     inputs: Vec<Input>,
+    environment: Option<Vec<(String, String)>>,
 }
 
 /// What a rule says about itself.
@@ -45,8 +49,27 @@ impl Ruleset {
         &self.0.notices
     }
 
+    /// Names of rule sets that are part of it, as their `SecComponentSignature` says.
+    pub fn components(&self) -> &[String] {
+        &self.program().settings.components
+    }
+
+    /// `SecSensorId`, for records; empty when the rules set none.
+    pub fn sensor_id(&self) -> &str {
+        &self.program().settings.sensor_id
+    }
+
     pub(crate) fn program(&self) -> &Program {
         &self.0.program
+    }
+
+    /// The store of profiles that are given no other.
+    pub(crate) fn collections(&self) -> Arc<MemoryCollections> {
+        self.0.collections.clone()
+    }
+
+    pub(crate) fn course(&self, pins: &Pins) -> Arc<Course> {
+        self.0.courses.get(&self.0.program, pins)
     }
 }
 
@@ -90,13 +113,31 @@ impl RulesetBuilder {
         Catalog::read(&self.inputs)
     }
 
+    /// What `ENV` is read from, instead of the process's environment. Either way rules see only
+    /// `HOSTNAME`, `LANG`, `TZ` and names that begin with `WAF_`.
+    #[must_use]
+    pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.environment = Some(variables.into_iter().collect());
+        self
+    }
+
     /// Reads, parses and compiles everything.
     ///
     /// # Errors
     /// Every problem of every input, each with file, line, column and the line itself.
     pub fn build(self) -> Result<Ruleset, LoadErrors> {
-        load::load(&self.inputs).map(|loaded| Ruleset(Arc::new(loaded)))
+        let environment = match self.environment {
+            Some(given) => environment::allowed(given.into_iter()),
+            None => environment::allowed(process_environment()),
+        };
+        load::load(&self.inputs, environment).map(|loaded| Ruleset(Arc::new(loaded)))
     }
+}
+
+/// Variables whose name and value are text.
+fn process_environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 impl<'a> RuleInfo<'a> {

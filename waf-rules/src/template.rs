@@ -2,7 +2,7 @@
 
 use crate::seclang::ast::Selector;
 use crate::tx::{TxNames, TxSlot};
-use crate::variable::{self, Kind, Variable};
+use crate::variable::{self, Kind, Variable, environment};
 
 /// A text whose macros are resolved when it is used; an unset variable expands to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -78,10 +78,15 @@ fn macro_part(text: &str, names: &mut TxNames) -> Result<Part, String> {
     }
     let variable = variable::lookup(collection)
         .ok_or_else(|| format!("unknown variable in macro `%{{{text}}}`"))?;
+    variable.kind.check(variable.name)?;
+    let name = name.map(|name| Selector::Name(name.to_owned()));
+    if variable.kind == Kind::Environment {
+        environment::check(name.as_ref())?;
+    }
     if name.is_some() && !variable.collection || matches!(variable.kind, Kind::Tx | Kind::Rule) {
         return Err(format!("macro `%{{{text}}}`: {} takes no name", variable.name));
     }
-    Ok(Part::Variable(variable, name.map(|name| Selector::Name(name.to_owned()))))
+    Ok(Part::Variable(variable, name))
 }
 
 fn rule_field(name: &str) -> Result<RuleField, String> {

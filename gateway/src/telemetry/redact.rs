@@ -170,7 +170,9 @@ pub fn prose(prose: &str) -> Cow<'_, str> {
     // A value may hold the next name: `https://host/?token=...` is one pair within another.
     while let Some(found) = heads.captures_at(&shaped, at) {
         at = found.get(0).map_or(shaped.len(), |head| head.end());
-        let secret = value.find(&shaped[at..]).filter(|_| is_secret_name(&found["name"]));
+        // One character is a flag and no secret.
+        let secret = value.find(&shaped[at..]).filter(|value| value.len() > 1);
+        let secret = secret.filter(|_| is_secret_name(&found["name"]));
         if let Some(secret) = secret {
             shown.push_str(&shaped[kept..at]);
             shown.push_str(REDACTED);

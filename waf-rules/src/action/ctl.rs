@@ -1,7 +1,9 @@
 //! `ctl:option=value`: changes the engine for the rest of one transaction.
 
-use super::EngineMode;
+use super::names::{CTL, CTL_REFUSED};
+use super::{AuditPartsChange, EngineMode};
 use crate::seclang::ast::{RuleSet, Target};
+use crate::seclang::nearest;
 use crate::seclang::parser::{parse_id_ranges, parse_switch, parse_targets_text};
 
 /// One run-time change.
@@ -16,8 +18,16 @@ pub(crate) enum Ctl {
     RuleEngine(EngineMode),
     /// Whether an audit record is wanted: `Off`, `RelevantOnly` or `On`.
     AuditEngine(AuditEngine),
-    /// Options that concern parts this engine has not got (debug log, native audit parts).
-    Ignored,
+    AuditLogParts(AuditPartsChange),
+    /// Bytes, up to the bound of the profile.
+    RequestBodyBytes(usize),
+    ResponseBodyBytes(usize),
+    /// The response body is shown to the rules whatever its media type.
+    ForceResponseBodyVariable(bool),
+    /// There is no debug log.
+    DebugLogLevel,
+    /// Cannot be done: the name, and what to do instead.
+    Refused(&'static str, &'static str),
 }
 
 /// `auditEngine`: what the caller's record of the transaction should be.
@@ -36,9 +46,14 @@ pub(crate) enum BodyProcessor {
     Multipart,
     Json,
     Xml,
+    GraphQl,
+    Protobuf,
 }
 
 impl BodyProcessor {
+    const ALL: [Self; 6] =
+        [Self::UrlEncoded, Self::Multipart, Self::Json, Self::Xml, Self::GraphQl, Self::Protobuf];
+
     /// The name that `REQBODY_PROCESSOR` shows.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -46,16 +61,17 @@ impl BodyProcessor {
             Self::Multipart => "MULTIPART",
             Self::Json => "JSON",
             Self::Xml => "XML",
+            Self::GraphQl => "GRAPHQL",
+            Self::Protobuf => "PROTOBUF",
         }
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        [Self::UrlEncoded, Self::Multipart, Self::Json, Self::Xml]
+        let known = Self::ALL.map(Self::as_str).join(", ");
+        Self::ALL
             .into_iter()
             .find(|processor| processor.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| {
-                format!("body processor `{text}`, expected URLENCODED, MULTIPART, JSON or XML")
-            })
+            .ok_or_else(|| format!("body processor `{text}`, expected one of {known}"))
     }
 }
 
@@ -105,10 +121,29 @@ impl Ctl {
             "responsebodyaccess" => Ok(Self::ResponseBodyAccess(parse_switch(value)?)),
             "ruleengine" => Ok(Self::RuleEngine(EngineMode::parse(value)?)),
             "auditengine" => Ok(Self::AuditEngine(AuditEngine::parse(value)?)),
-            "auditlogparts" | "debugloglevel" => Ok(Self::Ignored),
-            other => Err(format!("unknown ctl option `{other}`")),
+            "auditlogparts" => Ok(Self::AuditLogParts(AuditPartsChange::parse(value)?)),
+            "debugloglevel" => Ok(Self::DebugLogLevel),
+            "requestbodylimit" => Ok(Self::RequestBodyBytes(bytes(value)?)),
+            "responsebodylimit" => Ok(Self::ResponseBodyBytes(bytes(value)?)),
+            "forceresponsebodyvariable" => {
+                Ok(Self::ForceResponseBodyVariable(parse_switch(value)?))
+            }
+            other => refused_or_unknown(other),
         }
     }
+}
+
+fn refused_or_unknown(option: &str) -> Result<Ctl, String> {
+    let known = CTL_REFUSED.iter().find(|(known, _)| known.eq_ignore_ascii_case(option));
+    match (known, nearest(option, CTL.iter().copied())) {
+        (Some((name, why)), _) => Ok(Ctl::Refused(name, why)),
+        (None, Some(near)) => Err(format!("unknown ctl option `{option}`, did you mean `{near}`?")),
+        (None, None) => Err(format!("unknown ctl option `{option}`")),
+    }
+}
+
+fn bytes(value: &str) -> Result<usize, String> {
+    value.parse().map_err(|_| format!("`{value}`, expected a number of bytes"))
 }
 
 fn remove_targets(

@@ -1,14 +1,23 @@
 //! The actions of a rule: what is written after the operator.
 
+mod audit;
 mod ctl;
+mod names;
 mod parse;
+mod persist;
+mod sanitise;
 mod setvar;
 mod severity;
 #[cfg(test)]
 mod tests;
 
+pub use audit::AuditParts;
+pub(crate) use audit::AuditPartsChange;
 pub(crate) use ctl::{AuditEngine, BodyProcessor, Ctl};
+pub(crate) use names::{CTL, CTL_DIFFERS, CTL_REFUSED, DIFFERS, NAMES, REFUSED};
 pub(crate) use parse::parse;
+pub(crate) use persist::Persist;
+pub(crate) use sanitise::Sanitise;
 pub(crate) use setvar::{SetVar, SetVarOp};
 pub use severity::Severity;
 
@@ -55,8 +64,25 @@ pub(crate) enum Action {
     NoLog,
     AuditLog,
     NoAuditLog,
-    /// Persistent collections are not kept: accepted and without effect (CRS 901320 is off by default).
-    Persistent,
+    Persist(Persist),
+    Sanitise(Sanitise),
+    /// Prefixes for XPaths; the two that are supported name no element.
+    XmlNamespace,
+    /// Cannot be done: the name, and what to do instead. An error where the rule is not removed.
+    Refused(&'static str, &'static str),
+}
+
+impl Action {
+    /// Why the action cannot be part of a rule that runs.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        match self {
+            Self::Refused(name, why) => Some(format!("action `{name}` is not supported: {why}")),
+            Self::Ctl(Ctl::Refused(name, why)) => {
+                Some(format!("ctl option `{name}` is not supported: {why}"))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What a matching rule does to the request, at most one per rule.

@@ -1,45 +1,9 @@
 //! One action, `name` or `name:value`, to its typed form.
 
-use super::{Action, AllowScope, Ctl, Disruptive, SetVar, Severity};
+use super::names::{NAMES, REFUSED};
+use super::{Action, AllowScope, Ctl, Disruptive, Persist, Sanitise, SetVar, Severity};
 use crate::seclang::nearest;
 use crate::transform::Transform;
-
-const NAMES: &[&str] = &[
-    "accuracy",
-    "allow",
-    "auditlog",
-    "block",
-    "capture",
-    "chain",
-    "ctl",
-    "deny",
-    "deprecatevar",
-    "drop",
-    "expirevar",
-    "id",
-    "initcol",
-    "log",
-    "logdata",
-    "maturity",
-    "msg",
-    "multimatch",
-    "noauditlog",
-    "nolog",
-    "pass",
-    "phase",
-    "redirect",
-    "rev",
-    "setsid",
-    "setuid",
-    "setvar",
-    "severity",
-    "skip",
-    "skipafter",
-    "status",
-    "t",
-    "tag",
-    "ver",
-];
 
 /// Reads one action; the error names the value and what was expected.
 pub(crate) fn parse(name: &str, value: Option<&str>) -> Result<Action, String> {
@@ -57,6 +21,9 @@ pub(crate) fn parse(name: &str, value: Option<&str>) -> Result<Action, String> {
         "deny" => Action::Disruptive(Disruptive::Deny),
         "drop" => Action::Disruptive(Disruptive::Drop),
         "allow" => Action::Disruptive(Disruptive::Allow(allow_scope(value)?)),
+        _ if lower.starts_with("sanitise") || lower.starts_with("sanitize") => {
+            return sanitise(&lower, name, value);
+        }
         _ => return with_value(&lower, name, value),
     };
     match value {
@@ -68,7 +35,11 @@ pub(crate) fn parse(name: &str, value: Option<&str>) -> Result<Action, String> {
 }
 
 fn with_value(lower: &str, name: &str, value: Option<&str>) -> Result<Action, String> {
-    if !NAMES.contains(&lower) {
+    if let Some((known, why)) = REFUSED.iter().find(|(known, _)| known.eq_ignore_ascii_case(lower))
+    {
+        return Ok(Action::Refused(known, why));
+    }
+    if !NAMES.iter().any(|known| known.eq_ignore_ascii_case(lower)) {
         return Err(unknown(name));
     }
     let value = value.ok_or_else(|| format!("action `{name}` needs a value"))?;
@@ -89,11 +60,23 @@ fn with_value(lower: &str, name: &str, value: Option<&str>) -> Result<Action, St
         "redirect" => Action::Disruptive(Disruptive::Redirect(value.to_owned())),
         "t" if value.eq_ignore_ascii_case("none") => Action::ClearTransforms,
         "t" => Action::Transform(Transform::parse(value)?),
-        "setvar" => SetVar::parse(value)?.map_or(Action::Persistent, Action::SetVar),
+        "setvar" => Action::SetVar(SetVar::parse(value)?),
         "ctl" => Action::Ctl(Ctl::parse(value)?),
-        "initcol" | "setsid" | "setuid" | "expirevar" | "deprecatevar" => Action::Persistent,
+        "initcol" | "setsid" | "setuid" | "setrsc" | "expirevar" | "deprecatevar" => {
+            Action::Persist(Persist::parse(lower, value)?)
+        }
+        "xmlns" => Action::XmlNamespace,
         _ => return Err(unknown(name)),
     })
+}
+
+/// Both spellings.
+fn sanitise(lower: &str, name: &str, value: Option<&str>) -> Result<Action, String> {
+    let british = lower.replacen("sanitize", "sanitise", 1);
+    if !NAMES.iter().any(|known| known.eq_ignore_ascii_case(&british)) {
+        return Err(unknown(name));
+    }
+    Sanitise::parse(&british, value).map(Action::Sanitise)
 }
 
 fn unknown(name: &str) -> String {

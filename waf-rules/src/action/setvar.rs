@@ -1,10 +1,13 @@
-//! `setvar:tx.name=value`, `=+n`, `=-n`, `!tx.name`: writes one transaction variable.
-//!
-//! Name and value may hold macros. Only the `TX` collection is kept; the persistent ones are not.
+//! `setvar:tx.name=value`, `=+n`, `=-n`, `!tx.name`: writes a variable of the transaction or of a
+//! persistent collection. Name and value may hold macros.
+
+use crate::collection::Collection;
 
 /// A write, its texts not yet split into macros.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SetVar {
+    /// None for the transaction's own variables.
+    pub(crate) collection: Option<Collection>,
     pub(crate) name: String,
     pub(crate) op: SetVarOp,
     pub(crate) value: String,
@@ -18,29 +21,44 @@ pub(crate) enum SetVarOp {
     Unset,
 }
 
-/// Collections that outlive a transaction in ModSecurity; writes to them are accepted and dropped.
-const PERSISTENT: [&str; 6] = ["ip", "global", "session", "user", "resource", "env"];
+/// What every instance says about itself; only `timeout` can be written.
+const KEPT_BY_THE_ENGINE: [&str; 6] =
+    ["create_time", "is_new", "key", "last_update_time", "update_counter", "update_rate"];
 
 impl SetVar {
-    /// `Ok(None)` for a write to a persistent collection.
-    pub(super) fn parse(text: &str) -> Result<Option<Self>, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (unset, text) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
         let (target, value) = text.split_once('=').map_or((text, None), |(t, v)| (t, Some(v)));
-        let (collection, name) = target
-            .split_once('.')
-            .ok_or_else(|| format!("setvar `{target}` has no collection, expected tx.NAME"))?;
-        if PERSISTENT.iter().any(|known| known.eq_ignore_ascii_case(collection)) {
-            return Ok(None);
-        }
-        if !collection.eq_ignore_ascii_case("tx") {
-            return Err(format!("setvar writes to tx, not to `{collection}`"));
-        }
-        if name.is_empty() {
-            return Err("setvar has no variable name after tx.".to_owned());
-        }
+        let (collection, name) = place("setvar", target, true)?;
         let (op, value) = operation(unset, value);
-        Ok(Some(Self { name: name.to_ascii_lowercase(), op, value: value.to_owned() }))
+        Ok(Self { collection, name, op, value: value.to_owned() })
     }
+}
+
+/// `ip.name` taken apart, the name in lower case; nothing stands for `tx`.
+pub(super) fn place(
+    action: &str,
+    text: &str,
+    transaction: bool,
+) -> Result<(Option<Collection>, String), String> {
+    let (collection, name) = text
+        .split_once('.')
+        .ok_or_else(|| format!("{action} `{text}` has no collection, expected tx.NAME"))?;
+    let known = Collection::parse(collection);
+    if known.is_none() && !(transaction && collection.eq_ignore_ascii_case("tx")) {
+        let tx = if transaction { "tx, " } else { "" };
+        return Err(format!(
+            "{action} writes to {tx}ip, global, resource, session or user, not to `{collection}`"
+        ));
+    }
+    if name.is_empty() {
+        return Err(format!("{action} has no variable name after `{collection}.`"));
+    }
+    let name = name.to_ascii_lowercase();
+    if known.is_some() && KEPT_BY_THE_ENGINE.contains(&name.as_str()) {
+        return Err(format!("`{collection}.{name}` is kept by the engine and cannot be written"));
+    }
+    Ok((known, name))
 }
 
 fn operation(unset: bool, value: Option<&str>) -> (SetVarOp, &str) {

@@ -36,6 +36,11 @@ impl Severity {
             .map(|(_, severity)| *severity)
     }
 
+    /// The syslog number: 0 is an emergency, 7 is for debugging.
+    pub fn number(self) -> u8 {
+        Self::Emergency as u8 - self as u8
+    }
+
     /// The name as rules write it.
     pub fn as_str(self) -> &'static str {
         NAMES.iter().find(|(_, severity)| *severity == self).map_or("", |(name, _)| name)

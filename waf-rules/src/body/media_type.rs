@@ -1,5 +1,6 @@
 //! `Content-Type`: which body parser it asks for, and its parameters (RFC 9110, 8.3.1).
 
+use super::grpc::Framing;
 use crate::action::BodyProcessor;
 
 /// The parser for a media type, by its exact type: `a;b=application/json` asks for none.
@@ -10,6 +11,15 @@ pub(crate) fn processor(content_type: &[u8]) -> Option<BodyProcessor> {
         "multipart/form-data" => Some(BodyProcessor::Multipart),
         "application/json" | "text/json" => Some(BodyProcessor::Json),
         "application/xml" | "text/xml" => Some(BodyProcessor::Xml),
+        "application/graphql" => Some(BodyProcessor::GraphQl),
+        "application/grpc"
+        | "application/grpc-web"
+        | "application/grpc-web-text"
+        | "application/proto"
+        | "application/protobuf"
+        | "application/x-protobuf"
+        | "application/x-google-protobuf"
+        | "application/vnd.google.protobuf" => Some(BodyProcessor::Protobuf),
         _ => suffix(&essence),
     }
 }
@@ -20,6 +30,21 @@ pub(crate) fn essence(content_type: &[u8]) -> String {
     String::from_utf8_lossy(content_type[..end].trim_ascii()).to_ascii_lowercase()
 }
 
+/// The parameters behind the type, quotes taken off; one without `=` has an empty value.
+pub(crate) fn parameters(content_type: &[u8]) -> impl Iterator<Item = (&[u8], Vec<u8>)> {
+    let mut quoted = false;
+    let parts = content_type.split(move |byte| {
+        quoted ^= *byte == b'"';
+        *byte == b';' && !quoted
+    });
+    parts.skip(1).map(|part| {
+        let equals = memchr::memchr(b'=', part);
+        let value = equals.map_or(b"".as_slice(), |at| part[at + 1..].trim_ascii());
+        let inner = value.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\""));
+        (part[..equals.unwrap_or(part.len())].trim_ascii(), inner.unwrap_or(value).to_vec())
+    })
+}
+
 /// Structured syntax suffixes, RFC 6839: `application/problem+json`.
 fn suffix(essence: &str) -> Option<BodyProcessor> {
     let is_token = |part: &str| !part.is_empty() && part.bytes().all(is_token_byte);
@@ -28,6 +53,9 @@ fn suffix(essence: &str) -> Option<BodyProcessor> {
         return None;
     }
     match subtype.rsplit_once('+')?.1 {
+        // Framed JSON: what stands in the frames is told apart when they are taken off.
+        "json" if Framing::of(essence).framed => Some(BodyProcessor::Protobuf),
+        "proto" => Some(BodyProcessor::Protobuf),
         "json" => Some(BodyProcessor::Json),
         "xml" => Some(BodyProcessor::Xml),
         _ => None,

@@ -1,9 +1,13 @@
 //! Request bodies to named values. Parsers are push-style and bounded: they hand each field to a
 //! [`Sink`] as they meet it, so that what stands before an error is inspected all the same.
 
+pub(crate) mod charset;
+pub(crate) mod graphql;
+pub(crate) mod grpc;
 pub(crate) mod json;
 pub(crate) mod media_type;
 pub(crate) mod multipart;
+pub(crate) mod protobuf;
 pub(crate) mod urlencoded;
 pub(crate) mod xml;
 

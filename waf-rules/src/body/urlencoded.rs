@@ -1,29 +1,39 @@
-//! `application/x-www-form-urlencoded`, of a query or a body: `a=1&b=2`, split before decoding
+//! `application/x-www-form-urlencoded`, of a query or a body: `a=1&b=2` (or another separator, `SecArgumentSeparator`), split before decoding
 //! (CVE-2024-1019), `+` for a blank, escapes that are none kept as written.
 
 use super::{BodyError, Sink, go_on};
 use crate::bytes::hex_pair;
 
+/// Memory for one pair at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Pair {
+    name: Vec<u8>,
+    value: Vec<u8>,
+}
+
 /// Hands on every pair. `Ok(false)`: some escape was invalid.
-pub(crate) fn parse(text: &[u8], sink: &mut dyn Sink) -> Result<bool, BodyError> {
+pub(crate) fn parse(
+    text: &[u8],
+    separator: u8,
+    pair: &mut Pair,
+    sink: &mut dyn Sink,
+) -> Result<bool, BodyError> {
     let mut valid = true;
-    let (mut name, mut value) = (Vec::new(), Vec::new());
-    for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+    let Pair { name, value } = pair;
+    for pair in text.split(|byte| *byte == separator).filter(|pair| !pair.is_empty()) {
         let equals = memchr::memchr(b'=', pair);
         name.clear();
         value.clear();
-        valid &= decode(&pair[..equals.unwrap_or(pair.len())], &mut name);
-        valid &= decode(equals.map_or(b"", |at| &pair[at + 1..]), &mut value);
-        go_on(sink.argument(&name, &value))?;
+        valid &= decode(&pair[..equals.unwrap_or(pair.len())], name);
+        valid &= decode(equals.map_or(b"", |at| &pair[at + 1..]), value);
+        go_on(sink.argument(name, value))?;
     }
     Ok(valid)
 }
 
-/// A path with its escapes decoded; `+` is no blank there.
-pub(crate) fn decode_path(path: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(path.len());
-    decode_with(path, b'+', &mut out);
-    out
+/// Appends a path with its escapes decoded; `+` is no blank there.
+pub(crate) fn decode_path(path: &[u8], out: &mut Vec<u8>) {
+    decode_with(path, b'+', out);
 }
 
 /// Appends the decoded text; false when an escape was invalid.

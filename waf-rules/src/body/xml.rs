@@ -5,6 +5,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::BodyError;
+use super::charset::Charset;
 
 /// What a document holds.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub(crate) struct Document {
     /// Text and CDATA of all elements, in order; a document type declaration counts as text.
     pub(crate) text: Vec<u8>,
     pub(crate) attributes: Vec<Vec<u8>>,
+    /// The document says that it is in a character set that cannot be inspected.
+    doubt: Option<String>,
 }
 
 /// Reads as far as the body is well-formed; what was read comes back with the error.
@@ -46,10 +49,17 @@ fn read(body: &[u8], bound: usize, document: &mut Document) -> Result<(), BodyEr
             Ok(Event::CData(text)) => document.text.extend_from_slice(text.as_bytes()),
             Ok(Event::DocType(text)) => document.text.extend_from_slice(text.as_bytes()),
             Ok(Event::GeneralRef(reference)) => push_reference(&reference, &mut document.text),
-            Ok(Event::Comment(_) | Event::Decl(_) | Event::PI(_)) => {}
+            Ok(Event::Decl(declaration)) => {
+                let named = declaration.encoding().and_then(Result::ok);
+                document.doubt = named.and_then(|name| Charset::parse(&name).err());
+            }
+            Ok(Event::Comment(_) | Event::PI(_)) => {}
             Ok(Event::Eof) => break,
             Err(error) => return Err(BodyError::malformed(format!("XML: {error}"))),
         }
+    }
+    if let Some(doubt) = document.doubt.take() {
+        return Err(BodyError::malformed(format!("XML: {doubt}")));
     }
     match (elements, depth) {
         (0, _) => Err(BodyError::malformed("XML: no element")),

@@ -3,13 +3,15 @@
 use super::buffers::Buffer;
 use super::eval::{Run, Site};
 use super::gather::{Content, Key, Value};
+use super::state::State;
 use super::tx_store::TxValue;
+use crate::bytes::index;
 use crate::operator::{Captures, Operator};
 use crate::tx::TxSlot;
 use crate::variable::UNCONDITIONAL;
 
 /// Work that asking any operator costs, beyond the bytes it reads.
-const ASK_COST: u64 = 16;
+pub(super) const ASK_COST: u64 = 16;
 
 impl Run<'_> {
     /// Asks a link's operator about every value; true when any matched.
@@ -20,9 +22,6 @@ impl Run<'_> {
                 site,
                 Value { variable: &UNCONDITIONAL, key: Key::None, content, count: false },
             );
-        }
-        if !self.is_candidate_link(site.link) {
-            return false;
         }
         let mut values = std::mem::take(&mut self.state.scratch.values);
         values.clear();
@@ -78,21 +77,34 @@ impl Run<'_> {
         let link = site.link;
         let value = Value { content: Content::Buffer(input), ..value };
         let operator = &self.program.operators[link.operator as usize];
-        if operator.is_gated() && !self.is_candidate(link.operator, input) {
+        let looks = operator.is_gated() && !self.state.candidates.is_exhaustive();
+        let row = if looks { self.row(input) } else { None };
+        if looks && row.is_none() {
+            // No work was left to look at it.
+            return false;
+        }
+        if row.is_some_and(|row| !self.state.rows.is_candidate(row, link.operator)) {
             // No question to ask: the operator does not match.
             return link.negated && self.matched(site, value);
         }
-        if !self.afford(operator, input) {
+        if !site.prepaid && !self.afford(operator, input) {
             return false;
+        }
+        let known = row.and_then(|row| self.state.rows.answer(row, link.operator));
+        if let Some(answer) = known.filter(|answer| !(*answer && link.capture)) {
+            return answer != link.negated && self.matched(site, value);
         }
         let argument = self.argument(operator);
         let mut captures = std::mem::take(&mut self.state.scratch.captures);
         captures.clear();
         let wanted = link.capture && !link.negated;
         let bytes = self.state.buffers.bytes(input);
-        let matched =
-            operator.matches(bytes, &argument, wanted.then_some(&mut captures)) != link.negated;
+        let answer = operator.matches(bytes, &argument, wanted.then_some(&mut captures));
+        let matched = answer != link.negated;
         self.state.scratch.argument = argument;
+        if let Some(row) = row {
+            self.remember(row, input, link.operator, answer);
+        }
         if matched && wanted {
             self.capture(&captures, input);
         }
@@ -106,12 +118,11 @@ impl Run<'_> {
         if matches!(operator, Operator::Number(..)) {
             return true;
         }
-        let budget = &mut self.state.budget;
-        if budget.is_exhausted() {
-            return false;
+        let affordable = !self.state.budget.is_exhausted();
+        if affordable {
+            self.charge(operator, input);
         }
-        budget.charge(ASK_COST + self.state.buffers.bytes(input).len() as u64 * operator.cost());
-        true
+        affordable
     }
 
     fn argument(&mut self, operator: &Operator) -> Vec<u8> {
@@ -125,15 +136,16 @@ impl Run<'_> {
 
     /// Groups of this match take the place of all older ones; a group without part is empty.
     fn capture(&mut self, captures: &Captures, input: Buffer) {
+        let State { buffers, tx, .. } = &mut *self.state;
+        let own = captures.own_text().map(|text| buffers.intern(text));
+        let groups = captures.groups().map(|group| buffers.intern_part(input, group));
         let mut count = 0;
-        let texts: smallvec::SmallVec<[Vec<u8>; 4]> =
-            captures.texts(self.state.buffers.bytes(input)).map(<[u8]>::to_vec).collect();
-        for (slot, text) in (0..).map(TxSlot).zip(&texts) {
-            let value = TxValue::Bytes(self.state.buffers.intern(text));
-            self.state.tx.set(slot, Some(value));
+        for (slot, text) in (0..).map(TxSlot).zip(own.into_iter().chain(groups)) {
+            tx.set(slot, Some(TxValue::Bytes(text)));
             count += 1;
         }
-        self.state.tx.clear_captures(count);
+        tx.clear_captures(count);
+        (0..index(count)).for_each(|group| self.wrote_slot(TxSlot(group)));
     }
 
     /// A value matched: what `MATCHED_VAR` shows, the link's effects, and the record of the rule.
@@ -156,7 +168,7 @@ impl Run<'_> {
     pub(super) fn buffer(&mut self, content: Content) -> Buffer {
         match content {
             Content::Buffer(buffer) => buffer,
-            Content::Int(number) => self.state.buffers.intern(number.to_string().as_bytes()),
+            Content::Int(number) => self.state.intern_number(number),
         }
     }
 }

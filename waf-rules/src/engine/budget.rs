@@ -31,7 +31,7 @@ impl Exceeded {
 }
 
 /// Counts work: bytes looked at, weighed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Budget {
     left: u64,
     spent: u64,

@@ -6,6 +6,7 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use super::budget::Budget;
 use crate::bytes::{ByteSet, index, present};
@@ -35,7 +36,7 @@ struct Slot {
 
 const NONE: u32 = u32::MAX;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Buffers {
     arena: Vec<u8>,
     slots: Vec<Slot>,
@@ -48,18 +49,24 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    pub(super) fn new(nodes: usize) -> Self {
-        let mut buffers = Self {
-            arena: Vec::with_capacity(8 * 1024),
-            slots: Vec::with_capacity(128),
-            known: HashTable::with_capacity(128),
-            hasher: RandomState::default(),
-            memo: Vec::new(),
-            nodes,
-            scratch: Vec::new(),
-        };
+    /// No buffers but the empty one, in used memory; `nodes` is the number of transformation lists.
+    pub(super) fn begin(memory: Self, nodes: usize) -> Self {
+        let Self { mut arena, mut slots, mut known, hasher, mut memo, nodes: _, scratch } = memory;
+        arena.clear();
+        slots.clear();
+        known.clear();
+        memo.clear();
+        let mut buffers = Self { arena, slots, known, hasher, memo, nodes, scratch };
         buffers.intern(b"");
         buffers
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn footprint(&self) -> usize {
+        self.arena.capacity()
+            + self.scratch.capacity()
+            + self.slots.capacity() * size_of::<Slot>()
+            + (self.known.capacity() + self.memo.capacity()) * size_of::<u32>()
     }
 
     pub(super) fn intern(&mut self, bytes: &[u8]) -> Buffer {
@@ -67,15 +74,32 @@ impl Buffers {
         if let Some(found) = self.find(hash, bytes) {
             return found;
         }
-        let start = self.arena.len();
+        let slot = self.slot(bytes);
         self.arena.extend_from_slice(bytes);
-        let slot = Slot {
-            start: index(start),
+        self.insert(hash, slot)
+    }
+
+    /// A part of a buffer, as a buffer.
+    pub(super) fn intern_part(&mut self, of: Buffer, range: Range<usize>) -> Buffer {
+        let bytes = &self.bytes(of)[range.clone()];
+        let hash = self.hasher.hash_one(bytes);
+        if let Some(found) = self.find(hash, bytes) {
+            return found;
+        }
+        let slot = self.slot(bytes);
+        let start = self.slots[of.index()].start as usize;
+        self.arena.extend_from_within(start + range.start..start + range.end);
+        self.insert(hash, slot)
+    }
+
+    /// The place of bytes that are about to be appended.
+    fn slot(&self, bytes: &[u8]) -> Slot {
+        Slot {
+            start: index(self.arena.len()),
             len: index(bytes.len()),
             row: NONE,
             present: present(bytes),
-        };
-        self.insert(hash, slot)
+        }
     }
 
     pub(super) fn bytes(&self, buffer: Buffer) -> &[u8] {
@@ -95,7 +119,7 @@ impl Buffers {
         transforms: &Transforms,
         budget: &mut Budget,
     ) -> Buffer {
-        if node == Node::ROOT {
+        if transforms.is_identity(node, self.present(value)) {
             return value;
         }
         let at = self.row(value) + node.0 as usize;

@@ -1,171 +1,154 @@
-//! Which operators are worth asking about which values, worked out when first needed.
+//! Which operators are worth asking about which values, and so which rules a phase has to walk.
 
+use super::ask::ASK_COST;
 use super::buffers::Buffer;
 use super::eval::Run;
-use super::gather::{Content, Value};
+use super::rows::Row;
 use crate::bitset::BitSet;
 use crate::bytes::index;
-use crate::plan::{Link, Program, Target};
+use crate::operator::Operator;
+use crate::plan::course::{List, Look};
+use crate::tx::TxSlot;
 use crate::variable::Kind;
 
-const NONE: u32 = u32::MAX;
-
-/// Rows of the prefilter: one a buffer that was looked at, one a group of links.
-#[derive(Debug)]
+/// The rules of a phase that are worth walking.
+#[derive(Debug, Default)]
 pub(super) struct Candidates {
-    words: usize,
-    rows: Vec<u64>,
-    /// Where each buffer's row begins in `rows`.
-    starts: Vec<u32>,
-    groups: Rows,
-    sets: Rows,
+    /// Places of the running phase that are walked.
+    awake: BitSet,
+    /// Looks at variables that were written since.
+    stale: BitSet,
     /// Ask everything: what the prefilter is compared with.
     exhaustive: bool,
 }
 
 impl Candidates {
-    pub(super) fn new(program: &Program) -> Self {
-        let words = program.gates.words();
-        Self {
-            words,
-            rows: Vec::new(),
-            starts: Vec::new(),
-            groups: Rows::new(program.groups.len(), words),
-            sets: Rows::new(program.groups.sets_len(), words),
-            exhaustive: false,
-        }
+    /// Nothing looked at yet, in used memory.
+    pub(super) fn begin(memory: Self) -> Self {
+        let Self { awake, mut stale, exhaustive: _ } = memory;
+        stale.clear();
+        Self { awake, stale, exhaustive: false }
     }
 
     pub(super) fn set_exhaustive(&mut self) {
         self.exhaustive = true;
     }
 
-    /// The stores changed: what was worked out for groups of their values no longer holds.
-    pub(super) fn forget_groups(&mut self) {
-        self.groups.ready.clear();
-        self.sets.ready.clear();
+    pub(super) fn is_exhaustive(&self) -> bool {
+        self.exhaustive
     }
-}
 
-/// Rows that are worked out one by one and forgotten together.
-#[derive(Debug)]
-struct Rows {
-    bits: Vec<u64>,
-    ready: BitSet,
-}
+    /// The first place to walk from `place` on.
+    pub(super) fn next(&self, place: u32) -> Option<u32> {
+        self.awake.next(place)
+    }
 
-impl Rows {
-    fn new(len: usize, words: usize) -> Self {
-        Self { bits: vec![0; len * words], ready: BitSet::with_len(len) }
+    /// Everything from `place` on is walked.
+    pub(super) fn wake_from(&mut self, place: u32, places: usize) {
+        (place..index(places)).for_each(|place| self.awake.insert(place));
     }
 }
 
 impl Run<'_> {
-    /// The operator might match this value.
-    pub(super) fn is_candidate(&mut self, operator: u32, value: Buffer) -> bool {
+    /// Looks at the values of a phase and finds the places to walk.
+    pub(super) fn wake(&mut self, places: usize) {
+        let lane = self.lane;
+        self.state.candidates.awake.clone_from(&lane.always);
+        self.state.candidates.stale.clear();
         if self.state.candidates.exhaustive {
-            return true;
+            return self.state.candidates.wake_from(0, places);
         }
-        let start = self.row(value);
-        self.state.candidates.rows[start + operator as usize / 64] & (1 << (operator % 64)) != 0
+        lane.looks.iter().for_each(|look| self.look(look));
+        lane.variable_looks.iter().for_each(|look| self.look_at_variables(look));
     }
 
-    /// Some value of the link might match its operator.
-    pub(super) fn is_candidate_link(&mut self, link: &Link) -> bool {
-        let Some(set) = link.groups.filter(|_| !self.state.candidates.exhaustive) else {
-            return true;
+    fn look(&mut self, look: &Look) {
+        let (stores, names) = match look.target.variable.kind {
+            Kind::Values(stores) => (stores, false),
+            Kind::Names(stores) => (stores, true),
+            _ => return,
         };
-        let (word, bit) = (link.operator as usize / 64, 1 << (link.operator % 64));
-        let start = self.set(set);
-        self.state.candidates.sets.bits[start + word] & bit != 0
-            || link.loose.iter().any(|at| self.is_candidate_target(link, &link.targets[*at]))
+        for store in stores {
+            for at in 0..self.state.stores.get(*store).len() {
+                let entry = self.state.stores.get(*store)[at];
+                if self.accepts(&look.target.matcher, entry.key) {
+                    self.look_at(look, if names { entry.key } else { entry.value });
+                }
+            }
+        }
     }
 
-    /// Some value of a target that no group stands for might match the link's operator.
-    fn is_candidate_target(&mut self, link: &Link, target: &Target) -> bool {
-        if target.count || target.variable.kind == Kind::Rule {
-            return true;
-        }
+    fn look_at_variables(&mut self, look: &Look) {
         let mut values = std::mem::take(&mut self.state.scratch.values);
         values.clear();
-        self.gather_target(0, target, &mut values);
-        let found = values.iter().any(|value| {
-            let value = self.buffer(value.content);
-            link.nodes().iter().any(|node| {
-                let (transforms, budget) = (&self.program.transforms, &mut self.state.budget);
-                let value = self.state.buffers.transformed(value, *node, transforms, budget);
-                self.is_candidate(link.operator, value)
-            })
-        });
-        self.state.scratch.values = values;
-        found
-    }
-
-    /// Start of the row of a buffer, which is scanned when this is the first time.
-    fn row(&mut self, value: Buffer) -> usize {
-        let state = &mut *self.state;
-        let candidates = &mut state.candidates;
-        if candidates.starts.len() <= value.index() {
-            candidates.starts.resize(value.index() + 1, NONE);
-        }
-        if candidates.starts[value.index()] == NONE {
-            let start = candidates.rows.len();
-            candidates.starts[value.index()] = index(start);
-            candidates.rows.resize(start + candidates.words, 0);
-            let bytes = state.buffers.bytes(value);
-            state.budget.charge(bytes.len() as u64);
-            self.program.gates.row(
-                bytes,
-                state.buffers.present(value),
-                &mut candidates.rows[start..],
-            );
-        }
-        candidates.starts[value.index()] as usize
-    }
-
-    /// Start of the row of a set: the union of its groups' rows.
-    fn set(&mut self, set: u32) -> usize {
-        let words = self.state.candidates.words;
-        let start = set as usize * words;
-        if self.state.candidates.sets.ready.contains(set) {
-            return start;
-        }
-        self.state.candidates.sets.ready.insert(set);
-        self.state.candidates.sets.bits[start..start + words].fill(0);
-        for group in self.program.groups.set(set) {
-            let row = self.group(*group);
-            let candidates = &mut self.state.candidates;
-            for word in 0..words {
-                candidates.sets.bits[start + word] |= candidates.groups.bits[row + word];
-            }
-        }
-        start
-    }
-
-    /// Start of the row of a group: the union of its values' rows.
-    fn group(&mut self, group: u32) -> usize {
-        let words = self.state.candidates.words;
-        let start = group as usize * words;
-        if self.state.candidates.groups.ready.contains(group) {
-            return start;
-        }
-        self.state.candidates.groups.ready.insert(group);
-        self.state.candidates.groups.bits[start..start + words].fill(0);
-        let group = self.program.groups.get(group);
-        let mut values: Vec<Value> = std::mem::take(&mut self.state.scratch.values);
-        values.clear();
-        self.gather_target(0, &group.target, &mut values);
+        self.gather_tx(&look.target, &mut values);
         for value in &values {
-            let Content::Buffer(value) = value.content else { continue };
-            let (transforms, budget) = (&self.program.transforms, &mut self.state.budget);
-            let value = self.state.buffers.transformed(value, group.node, transforms, budget);
-            let row = self.row(value);
-            let candidates = &mut self.state.candidates;
-            for word in 0..words {
-                candidates.groups.bits[start + word] |= candidates.rows[row + word];
-            }
+            let value = self.buffer(value.content);
+            self.look_at(look, value);
         }
         self.state.scratch.values = values;
-        start
+    }
+
+    /// A rule wrote a variable that rules further on may look at.
+    pub(super) fn wrote_slot(&mut self, slot: TxSlot) {
+        for (at, look) in (0..).zip(&self.lane.variable_looks) {
+            if look.target.takes_slot(slot) {
+                self.state.candidates.stale.insert(at);
+            }
+        }
+    }
+
+    /// The same for a variable named at run time.
+    pub(super) fn wrote_dynamic(&mut self, name: Buffer) {
+        for (at, look) in (0..).zip(&self.lane.variable_looks) {
+            if self.accepts(&look.target.matcher, name) {
+                self.state.candidates.stale.insert(at);
+            }
+        }
+    }
+
+    /// Looks again at the variables that the last rule wrote, once for all its writes.
+    pub(super) fn look_again(&mut self) {
+        while let Some(at) = self.state.candidates.stale.next(0) {
+            self.state.candidates.stale.remove(at);
+            self.look_at_variables(&self.lane.variable_looks[at as usize]);
+        }
+    }
+
+    /// One value behind every list of a look. Most lists leave most values alone: they are answered
+    /// together, and seldom with yes.
+    fn look_at(&mut self, look: &Look, value: Buffer) {
+        let plain = self.row(value).is_some_and(|row| self.state.rows.meets(row, &look.operators));
+        for list in &look.lists {
+            let (transforms, budget) = (&self.program.transforms, &mut self.state.budget);
+            let output = self.state.buffers.transformed(value, list.node, transforms, budget);
+            if (plain || output != value)
+                && let Some(row) = self.row(output)
+            {
+                self.wake_behind(list, output, row);
+            }
+        }
+    }
+
+    /// Wakes the rules whose operator might match. Their question is paid for here: what is spent
+    /// depends on the request alone, not on how the rules before them went.
+    fn wake_behind(&mut self, list: &List, value: Buffer, row: Row) {
+        for (word, operators) in list.operators.iter().enumerate() {
+            let mut hits = self.state.rows.candidates(row, word) & operators;
+            while hits != 0 && !self.state.budget.is_exhausted() {
+                let operator = index(word * 64) + hits.trailing_zeros();
+                hits &= hits - 1;
+                self.charge(&self.program.operators[operator as usize], value);
+                if self.state.rows.answer(row, operator) != Some(false) {
+                    list.wakes(operator).for_each(|at| self.state.candidates.awake.insert(at));
+                }
+            }
+        }
+    }
+
+    /// Charges a question.
+    pub(super) fn charge(&mut self, operator: &Operator, value: Buffer) {
+        let bytes = self.state.buffers.bytes(value).len() as u64;
+        self.state.budget.charge(ASK_COST + bytes * operator.cost());
     }
 }

@@ -1,5 +1,6 @@
 //! What a match changes: transaction variables and the engine's own course.
 
+use super::buffers::Buffer;
 use super::eval::Run;
 use super::tx_store::TxValue;
 use crate::action::SetVarOp;
@@ -29,6 +30,14 @@ impl Run<'_> {
             Effect::ResponseBodyAccess(on) => control.response_body = *on,
             Effect::RuleEngine(mode) => control.engine = *mode,
             Effect::AuditEngine(mode) => control.audit = *mode,
+            Effect::AuditLogParts(change) => {
+                control.audit_parts = change.apply(control.audit_parts)
+            }
+            Effect::RequestBodyBytes(bytes) => control.request_body_bytes = Some(*bytes),
+            Effect::ResponseBodyBytes(bytes) => control.response_body_bytes = Some(*bytes),
+            Effect::ForceResponseBodyVariable(on) => control.force_response_body = *on,
+            Effect::Persist(persist) => self.persist(persist, rule),
+            Effect::Sanitise(sanitise) => self.sanitise(sanitise),
         }
     }
 
@@ -36,11 +45,16 @@ impl Run<'_> {
         match name {
             TxName::Slot(slot) => self.set_slot(*slot, op, value, rule),
             TxName::Dynamic(name) => {
-                let mut name = self.expand(name, Some(rule));
-                name.make_ascii_lowercase();
-                match self.program.tx.find(&name) {
+                let mut text = std::mem::take(&mut self.state.scratch.text);
+                text.clear();
+                self.expand_into(name, Some(rule), &mut text);
+                text.make_ascii_lowercase();
+                let slot = self.program.tx.find(&text);
+                let name = self.state.buffers.intern(&text);
+                self.state.scratch.text = text;
+                match slot {
                     Some(slot) => self.set_slot(slot, op, value, rule),
-                    None => self.set_dynamic(&name, op, value, rule),
+                    None => self.set_dynamic(name, op, value, rule),
                 }
             }
         }
@@ -53,13 +67,16 @@ impl Run<'_> {
         let old = self.state.tx.get(slot);
         let new = self.new_value(old, op, value, rule);
         self.state.tx.set(slot, new);
+        self.wrote_slot(slot);
     }
 
-    fn set_dynamic(&mut self, name: &[u8], op: SetVarOp, value: &Template, rule: &Rule) {
-        let name = self.state.buffers.intern(name);
+    fn set_dynamic(&mut self, name: Buffer, op: SetVarOp, value: &Template, rule: &Rule) {
         let old = self.state.tx.get_dynamic(name);
         match self.new_value(old, op, value, rule) {
-            Some(new) => self.state.tx.set_dynamic(name, new),
+            Some(new) => {
+                self.state.tx.set_dynamic(name, new);
+                self.wrote_dynamic(name);
+            }
             None => self.state.tx.unset_dynamic(name),
         }
     }
@@ -79,8 +96,12 @@ impl Run<'_> {
                 Some(TxValue::Int(before.saturating_sub(self.expand_number(value))))
             }
             SetVarOp::Set => {
-                let text = self.expand(value, Some(rule));
-                Some(TxValue::from_bytes(&text, &mut self.state.buffers))
+                let mut text = std::mem::take(&mut self.state.scratch.text);
+                text.clear();
+                self.expand_into(value, Some(rule), &mut text);
+                let new = TxValue::from_bytes(&text, &mut self.state.buffers);
+                self.state.scratch.text = text;
+                Some(new)
             }
         }
     }

@@ -1,19 +1,25 @@
 //! Walking a phase: rules in order, chains link by link, values one by one.
 
 use super::budget::Exceeded;
+use super::known::Known;
 use super::outcome::{Action, Interruption};
 use super::state::State;
 use crate::EngineMode;
 use crate::action::AllowScope;
+use crate::plan::course::Lane;
 use crate::plan::settings::Over;
-use crate::plan::{Disruptive, Effect, Exclusion, Jump, Link, Program, Rule};
+use crate::plan::{Disruptive, Effect, Exclusion, Jump, Link, Matcher, Program, Rule};
 use crate::profile::Inner;
 
 /// A phase being run: the shared program and profile, the transaction's own state.
 pub(super) struct Run<'a> {
     pub(super) program: &'a Program,
     pub(super) profile: &'a Inner,
+    /// The way through the phase.
+    pub(super) lane: &'a Lane,
     pub(super) state: &'a mut State,
+    /// What the thread learned from earlier requests.
+    pub(super) known: &'a mut Known,
 }
 
 /// A link and its place in the program.
@@ -22,32 +28,77 @@ pub(super) struct Site<'a> {
     pub(super) rule: &'a Rule,
     pub(super) at: usize,
     pub(super) link: &'a Link,
+    /// Looking for candidates paid for the questions.
+    pub(super) prepaid: bool,
 }
 
 /// Where a phase goes on after a rule.
 enum Next {
     Step,
-    To(usize),
+    To(u32),
     End,
 }
 
 const LOGGING: u8 = 5;
 
 impl Run<'_> {
-    /// Runs the rules of a phase, 1 to 5, as far as nothing ends it.
+    /// Runs the rules of a phase, 1 to 5, as far as nothing ends it: looks at the values, finds the
+    /// rules that they may concern, and evaluates those in order.
     pub(super) fn phase(&mut self, phase: u8) {
-        let program = self.program;
-        let order = &program.phases[usize::from(phase - 1)];
-        self.state.candidates.forget_groups();
-        let mut at = 0;
-        while at < order.len() && !self.is_over(phase) {
-            at = match self.rule(order[at]) {
-                Next::Step => at + 1,
+        if self.is_over(phase) {
+            return;
+        }
+        let order = &self.program.phases[usize::from(phase - 1)];
+        self.wake(order.len());
+        self.check_budget();
+        let mut from = 0;
+        while let Some(place) = self.state.candidates.next(from)
+            && !self.is_over(phase)
+        {
+            from = match self.walk(order, place) {
+                Next::Step => place + 1,
                 Next::To(next) => next,
                 Next::End => return,
             };
+            self.look_again();
             self.check_budget();
         }
+    }
+
+    /// The rule at one place of a phase, or the gate that is known to open.
+    fn walk(&mut self, order: &[u32], place: u32) -> Next {
+        let rule = order[place as usize];
+        let gate =
+            self.lane.gates[place as usize].filter(|_| !self.state.candidates.is_exhaustive());
+        let Some(to) = gate else {
+            return self.rule(rule, !self.lane.always.contains(place));
+        };
+        if !self.is_touched(rule) {
+            self.open(rule);
+            return Next::To(to);
+        }
+        // Nothing behind the gate was looked at.
+        self.state.candidates.wake_from(place + 1, order.len());
+        self.rule(rule, false)
+    }
+
+    /// A gate that opens leaves the traces of a rule that matched.
+    fn open(&mut self, rule: u32) {
+        let rule = &self.program.rules[rule as usize];
+        let target = &rule.links[0].targets[0];
+        if let Matcher::Slot(slot) = target.matcher {
+            self.state.matched.last = self.tx_value(target.variable, slot);
+        }
+        self.state.record.rules.push(rule.meta.id);
+    }
+
+    /// The profile or a `ctl` action took the rule away, or a target of it.
+    fn is_touched(&self, rule: u32) -> bool {
+        self.is_removed(rule) || self.excludes_targets(rule)
+    }
+
+    fn is_removed(&self, rule: u32) -> bool {
+        self.profile.removed.contains(rule) || self.state.control.removed.contains(rule)
     }
 
     /// Nothing further runs in this phase; logging rules run after an interruption too.
@@ -63,8 +114,8 @@ impl Run<'_> {
             || (control.interruption.is_some() && phase != LOGGING)
     }
 
-    fn rule(&mut self, index: u32) -> Next {
-        if self.profile.removed.contains(index) || self.state.control.removed.contains(index) {
+    fn rule(&mut self, index: u32, woken: bool) -> Next {
+        if self.is_removed(index) {
             return Next::Step;
         }
         let rule = &self.program.rules[index as usize];
@@ -73,11 +124,16 @@ impl Run<'_> {
             let matched = &mut self.state.matched;
             std::mem::swap(&mut matched.previous, &mut matched.current);
             matched.current.clear();
-            if !self.link(&Site { index, rule, at, link }) {
+            let prepaid = woken && at == 0 && !self.state.candidates.is_exhaustive();
+            if !self.link(&Site { index, rule, at, link, prepaid }) {
                 return Next::Step;
             }
         }
         self.state.record.rules.push(rule.meta.id);
+        if let Some(severity) = rule.meta.severity {
+            let highest = &mut self.state.record.highest_severity;
+            *highest = (*highest).min(severity.number());
+        }
         self.finish_rule(rule)
     }
 
@@ -105,7 +161,7 @@ impl Run<'_> {
                 Next::End
             }
             Jump::Next => Next::Step,
-            Jump::To(next) => Next::To(next as usize),
+            Jump::To(next) => Next::To(next),
         }
     }
 

@@ -3,11 +3,11 @@
 use super::eval::Run;
 use super::gather::{Content, Value};
 use super::tx_store::TxValue;
-use crate::bytes::atoi;
+use crate::bytes::{atoi, push_display};
 use crate::plan::{Matcher, Rule, Target};
 use crate::seclang::ast::Selector;
 use crate::template::{Part, RuleField, Template};
-use crate::variable::Variable;
+use crate::variable::{Kind, Store, Variable};
 
 /// Longest expansion, in bytes: a rule that appends to itself per value cannot grow without end.
 const EXPANSION_BYTES_MAX: usize = 64 * 1024;
@@ -30,7 +30,7 @@ impl Run<'_> {
                 Part::Text(text) => out.extend_from_slice(text),
                 Part::Tx(slot) => match self.state.tx.get(*slot) {
                     Some(TxValue::Int(number)) => {
-                        out.extend_from_slice(number.to_string().as_bytes())
+                        push_display(number, out);
                     }
                     Some(TxValue::Bytes(buffer)) => {
                         out.extend_from_slice(self.state.buffers.bytes(buffer))
@@ -53,7 +53,14 @@ impl Run<'_> {
             [Part::Tx(slot)] => {
                 self.state.tx.get(*slot).map_or(0, |value| value.number(&self.state.buffers))
             }
-            _ => atoi(&self.expand(template, None)),
+            _ => {
+                let mut text = std::mem::take(&mut self.state.scratch.label);
+                text.clear();
+                self.expand_into(template, None, &mut text);
+                let number = atoi(&text);
+                self.state.scratch.label = text;
+                number
+            }
         }
     }
 
@@ -64,6 +71,10 @@ impl Run<'_> {
         selector: Option<&Selector>,
         out: &mut Vec<u8>,
     ) {
+        if let (Kind::Values(stores), Some(Selector::Name(name))) = (variable.kind, selector) {
+            out.extend_from_slice(self.first_named(stores, name.as_bytes()));
+            return;
+        }
         let matcher = match selector {
             Some(Selector::Name(name) | Selector::Pattern(name)) => {
                 Matcher::Name(name.as_bytes().into())
@@ -71,20 +82,31 @@ impl Run<'_> {
             None => Matcher::All,
         };
         let target = Target { variable, matcher, count: false, slots: Box::default() };
-        let mut values: Vec<Value> = Vec::new();
+        // The link that expands has the first list in use.
+        let mut values = std::mem::take(&mut self.state.scratch.macro_values);
+        values.clear();
         self.gather_target(0, &target, &mut values);
-        let Some(first) = values.first() else { return };
+        let first: Option<Value> = values.first().copied();
+        self.state.scratch.macro_values = values;
+        let Some(first) = first else { return };
         match first.content {
-            Content::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Content::Int(number) => push_display(number, out),
             Content::Buffer(buffer) => out.extend_from_slice(self.state.buffers.bytes(buffer)),
         }
+    }
+
+    fn first_named(&self, stores: &[Store], name: &[u8]) -> &[u8] {
+        let buffers = &self.state.buffers;
+        let mut entries = stores.iter().flat_map(|store| self.state.stores.get(*store));
+        let found = entries.find(|entry| buffers.bytes(entry.key).eq_ignore_ascii_case(name));
+        found.map_or(b"", |entry| buffers.bytes(entry.value))
     }
 }
 
 fn push_field(rule: &Rule, field: RuleField, out: &mut Vec<u8>) {
     let meta = &rule.meta;
     match field {
-        RuleField::Id => out.extend_from_slice(meta.id.to_string().as_bytes()),
+        RuleField::Id => push_display(meta.id, out),
         RuleField::Message => out.extend_from_slice(meta.message_text.as_bytes()),
         RuleField::Severity => {
             out.extend_from_slice(meta.severity.map_or("", |level| level.as_str()).as_bytes())

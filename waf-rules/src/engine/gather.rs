@@ -59,6 +59,18 @@ impl Run<'_> {
             Kind::MatchedVars => self.gather_matched(target, values),
             Kind::MatchedVarsNames => self.gather_matched_names(target, values),
             Kind::Rule => self.gather_rule(rule, target, values),
+            Kind::Collection(collection) => self.gather_collection(collection, target, values),
+            Kind::Clock(field) => self.gather_clock(field, target.variable, values),
+            Kind::Environment => self.gather_environment(target, values),
+            Kind::HighestSeverity => {
+                let content = Content::Int(i64::from(self.state.record.highest_severity));
+                let variable = target.variable;
+                values.push(Value { variable, key: Key::None, content, count: false });
+            }
+            Kind::FullRequest => self.gather_full_request(target.variable, false, values),
+            Kind::FullRequestLength => self.gather_full_request(target.variable, true, values),
+            Kind::Constant(text) => self.gather_text(target.variable, text.as_bytes(), values),
+            Kind::Refused(_) => {}
         }
     }
 
@@ -88,11 +100,11 @@ impl Run<'_> {
         }
     }
 
-    fn accepts(&self, matcher: &Matcher, key: Buffer) -> bool {
+    pub(super) fn accepts(&self, matcher: &Matcher, key: Buffer) -> bool {
         matches!(matcher, Matcher::All) || matcher.accepts(self.state.buffers.bytes(key))
     }
 
-    fn gather_tx(&self, target: &Target, values: &mut Vec<Value>) {
+    pub(super) fn gather_tx(&self, target: &Target, values: &mut Vec<Value>) {
         if let Matcher::Slot(slot) = target.matcher {
             values.extend(self.tx_value(target.variable, slot));
             return;
@@ -110,31 +122,32 @@ impl Run<'_> {
         }
     }
 
-    fn tx_value(&self, variable: &'static Variable, slot: TxSlot) -> Option<Value> {
+    pub(super) fn tx_value(&self, variable: &'static Variable, slot: TxSlot) -> Option<Value> {
         let content = self.state.tx.get(slot)?.into();
         Some(Value { variable, key: Key::Slot(slot), content, count: false })
     }
 
     fn gather_matched(&self, target: &Target, values: &mut Vec<Value>) {
-        let matched = self.state.matched.previous.iter();
-        values.extend(matched.filter(|value| target.matcher.accepts(self.label(value).as_bytes())));
+        let is_wanted = |value: &&Value| match &target.matcher {
+            Matcher::All => true,
+            matcher => matcher.accepts(self.label(value).as_bytes()),
+        };
+        values.extend(self.state.matched.previous.iter().filter(is_wanted));
     }
 
     fn gather_matched_names(&mut self, target: &Target, values: &mut Vec<Value>) {
         for at in 0..self.state.matched.previous.len() {
             let value = self.state.matched.previous[at];
-            let label = self.label(&value);
-            if target.matcher.accepts(label.as_bytes()) {
-                let content = Content::Buffer(self.state.buffers.intern(label.as_bytes()));
-                values.push(Value { content, ..value });
+            let label = self.intern_label(&value);
+            if self.accepts(&target.matcher, label) {
+                values.push(Value { content: Content::Buffer(label), ..value });
             }
         }
     }
 
     fn gather_matched_name(&mut self, variable: &'static Variable, values: &mut Vec<Value>) {
         if let Some(last) = self.state.matched.last {
-            let label = self.label(&last);
-            let content = Content::Buffer(self.state.buffers.intern(label.as_bytes()));
+            let content = Content::Buffer(self.intern_label(&last));
             values.push(Value { variable, key: Key::None, content, count: false });
         }
     }
@@ -170,10 +183,7 @@ impl Run<'_> {
 
     /// Takes out what the link, the profile and `ctl` actions exclude, from `start` on.
     fn exclude(&self, rule: u32, link: &Link, start: usize, values: &mut Vec<Value>) {
-        let profile = self.profile.exclusions.iter().any(|(rules, _)| rules.contains(rule));
-        if start == values.len()
-            || link.exclusions.is_empty() && !profile && !self.removes_targets(rule)
-        {
+        if start == values.len() || link.exclusions.is_empty() && !self.excludes_targets(rule) {
             return;
         }
         let mut keep = start;
@@ -196,8 +206,10 @@ impl Run<'_> {
             .chain(self.removed_targets(rule))
     }
 
-    fn removes_targets(&self, rule: u32) -> bool {
-        self.removed_targets(rule).next().is_some()
+    /// The profile or a `ctl` action takes a target out of the rule.
+    pub(super) fn excludes_targets(&self, rule: u32) -> bool {
+        self.profile.exclusions.iter().any(|(rules, _)| rules.contains(rule))
+            || self.removed_targets(rule).next().is_some()
     }
 
     pub(super) fn key_bytes(&self, key: &Key) -> &[u8] {
@@ -210,13 +222,28 @@ impl Run<'_> {
 
     /// `ARGS:q`, `&TX:x`, `REQUEST_FILENAME`.
     pub(super) fn label(&self, value: &Value) -> String {
-        let count = if value.count { "&" } else { "" };
-        match value.key {
-            Key::None => format!("{count}{}", value.variable.name),
-            _ => {
-                let key = String::from_utf8_lossy(self.key_bytes(&value.key));
-                format!("{count}{}:{key}", value.variable.name)
-            }
+        let mut label = Vec::new();
+        self.push_label(value, &mut label);
+        String::from_utf8_lossy(&label).into_owned()
+    }
+
+    fn intern_label(&mut self, value: &Value) -> Buffer {
+        let mut label = std::mem::take(&mut self.state.scratch.label);
+        label.clear();
+        self.push_label(value, &mut label);
+        let buffer = self.state.buffers.intern(&label);
+        self.state.scratch.label = label;
+        buffer
+    }
+
+    fn push_label(&self, value: &Value, label: &mut Vec<u8>) {
+        if value.count {
+            label.push(b'&');
+        }
+        label.extend_from_slice(value.variable.name.as_bytes());
+        if !matches!(value.key, Key::None) {
+            label.push(b':');
+            label.extend_from_slice(self.key_bytes(&value.key));
         }
     }
 }

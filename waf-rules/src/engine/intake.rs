@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use super::budget::Exceeded;
+use super::buffers::Buffer;
 use super::state::State;
 use crate::action::BodyProcessor;
 use crate::body::{BodyError, Sink, media_type, urlencoded};
-use crate::bytes::is_space;
+use crate::bytes::{is_space, push_display};
 use crate::variable::Store;
 
 impl State {
@@ -18,9 +19,9 @@ impl State {
         server: IpAddr,
         server_port: u16,
     ) {
-        self.set_text(Store::RemoteAddr, client.to_canonical().to_string().as_bytes());
+        self.set_written(Store::RemoteAddr, |text| push_display(client.to_canonical(), text));
         self.set_number(Store::RemotePort, usize::from(client_port));
-        self.set_text(Store::ServerAddr, server.to_canonical().to_string().as_bytes());
+        self.set_written(Store::ServerAddr, |text| push_display(server.to_canonical(), text));
         self.set_number(Store::ServerPort, usize::from(server_port));
     }
 
@@ -31,9 +32,9 @@ impl State {
         target: &[u8],
         protocol: &[u8],
         arguments: usize,
+        separator: u8,
     ) {
-        let line = [method, target, protocol].join(&b' ');
-        self.set_text(Store::RequestLine, &line);
+        self.set_written(Store::RequestLine, |line| push_words(&[method, target, protocol], line));
         self.set_text(Store::RequestMethod, method);
         self.set_text(Store::RequestProtocol, protocol);
         self.set_text(Store::RequestUriRaw, target);
@@ -42,14 +43,21 @@ impl State {
         let question = memchr::memchr(b'?', uri);
         let path = &uri[..question.unwrap_or(uri.len())];
         // Split first, then decoded once, `+` kept: rules without transformations rely on it (CRS 933151).
-        let path = &urlencoded::decode_path(path);
-        self.set_text(Store::RequestFilename, path);
-        let base =
-            path.iter().rposition(|byte| matches!(byte, b'/' | b'\\')).map_or(0, |at| at + 1);
-        self.set_text(Store::RequestBasename, &path[base..]);
+        self.set_written(Store::RequestFilename, |text| urlencoded::decode_path(path, text));
+        self.set_basename();
         let query = question.map_or(b"".as_slice(), |at| &uri[at + 1..]);
         self.set_text(Store::QueryString, query);
-        self.urlencoded(Store::ArgsGet, query, arguments);
+        self.urlencoded(Store::ArgsGet, query, separator, arguments);
+    }
+
+    /// What follows the last `/` or `\` of the path.
+    fn set_basename(&mut self) {
+        let path = self.stores.scalar(Store::RequestFilename).unwrap_or(Buffer::EMPTY);
+        let bytes = self.buffers.bytes(path);
+        let slash = bytes.iter().rposition(|byte| matches!(byte, b'/' | b'\\'));
+        let (start, end) = (slash.map_or(0, |at| at + 1), bytes.len());
+        let base = self.buffers.intern_part(path, start..end);
+        self.stores.set(Store::RequestBasename, base);
     }
 
     pub(super) fn header(&mut self, name: &[u8], value: &[u8]) {
@@ -63,7 +71,7 @@ impl State {
 
     /// The parser that the content type asks for, before any rule can choose another.
     pub(super) fn choose_by_content_type(&mut self) {
-        let processor = self.content_type().and_then(|value| media_type::processor(&value));
+        let processor = self.content_type().and_then(media_type::processor);
         match processor {
             Some(processor) => self.choose_processor(processor),
             None => self.set_text(Store::ReqbodyProcessor, b""),
@@ -72,17 +80,16 @@ impl State {
 
     pub(super) fn choose_processor(&mut self, processor: BodyProcessor) {
         self.control.processor = Some(processor);
-        self.candidates.forget_groups();
         self.set_text(Store::ReqbodyProcessor, processor.as_str().as_bytes());
     }
 
     /// The first `Content-Type`; a second one is rules' business (CVE-2023-38199).
-    pub(super) fn content_type(&self) -> Option<Vec<u8>> {
+    pub(super) fn content_type(&self) -> Option<&[u8]> {
         let headers = self.stores.get(Store::RequestHeaders).iter();
         headers
             .map(|entry| (self.buffers.bytes(entry.key), self.buffers.bytes(entry.value)))
             .find(|(name, _)| name.eq_ignore_ascii_case(b"content-type"))
-            .map(|(_, value)| value.to_vec())
+            .map(|(_, value)| value)
     }
 
     /// Sum of the lengths of all argument names and values.
@@ -96,9 +103,12 @@ impl State {
         self.set_number(Store::ArgsCombinedSize, size);
     }
 
-    pub(super) fn urlencoded(&mut self, store: Store, text: &[u8], bound: usize) {
+    pub(super) fn urlencoded(&mut self, store: Store, text: &[u8], separator: u8, bound: usize) {
+        let mut pair = std::mem::take(&mut self.scratch.pair);
         let mut sink = ArgumentSink { state: self, store, bound };
-        match urlencoded::parse(text, &mut sink) {
+        let parsed = urlencoded::parse(text, separator, &mut pair, &mut sink);
+        self.scratch.pair = pair;
+        match parsed {
             Ok(true) => {}
             Ok(false) => self.set_text(Store::UrlencodedError, b"1"),
             Err(BodyError::Bound) => self.exceed(Exceeded::Arguments),
@@ -136,6 +146,16 @@ impl Sink for ArgumentSink<'_> {
         }
         self.state.add(self.store, name, value);
         ControlFlow::Continue(())
+    }
+}
+
+/// Words with a blank between.
+pub(super) fn push_words(words: &[&[u8]], line: &mut Vec<u8>) {
+    for (at, word) in words.iter().enumerate() {
+        if at > 0 {
+            line.push(b' ');
+        }
+        line.extend_from_slice(word);
     }
 }
 

@@ -93,7 +93,8 @@ impl Match {
     /// control characters.
     pub fn log_line(&self) -> String {
         let mut line = format!("WAF: Warning. {} at ", self.operator);
-        quote(&mut line, &self.target);
+        // The name of an argument is the client's text: unescaped it could forge a field.
+        escape(&mut line, &self.target);
         line.push('.');
         field(&mut line, "file", &self.file);
         field(&mut line, "line", &self.line.to_string());
@@ -117,12 +118,11 @@ fn field(line: &mut String, name: &str, value: &str) {
     line.push_str(" [");
     line.push_str(name);
     line.push_str(" \"");
-    quote(line, value);
+    escape(line, value);
     line.push_str("\"]");
 }
 
-/// One line stays one line, and a field ends where it should.
-fn quote(line: &mut String, value: &str) {
+fn escape(line: &mut String, value: &str) {
     for character in value.chars() {
         match character {
             '"' | '\\' => line.extend(['\\', character]),

@@ -42,9 +42,9 @@ impl Run<'_> {
     /// Sum of all anomaly scores, to tell what one match adds.
     pub(super) fn total_score(&self) -> i64 {
         let slots = &self.program.scores;
-        let levels =
-            slots.inbound.iter().chain(&slots.outbound).filter_map(|slot| self.state.tx.get(*slot));
-        levels.map(|value| value.number(&self.state.buffers)).sum()
+        let levels = slots.inbound.iter().chain(&slots.outbound).chain(&slots.inbound_3);
+        let values = levels.filter_map(|slot| self.state.tx.get(*slot));
+        values.map(|value| value.number(&self.state.buffers)).sum()
     }
 
     fn log_text(&mut self, template: &Template, rule: &Rule) -> String {

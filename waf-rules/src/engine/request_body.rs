@@ -1,53 +1,111 @@
 //! The request body to stores: the chosen parser runs, its doubts become variables.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use super::budget::Exceeded;
 use super::intake::ArgumentSink;
 use super::state::State;
 use crate::action::BodyProcessor;
+use crate::body::charset::Charset;
+use crate::body::grpc::{self, Framing};
 use crate::body::multipart::{self, Flags, Part, PartBounds};
-use crate::body::{BodyError, Sink, json, xml};
-use crate::plan::Settings;
+use crate::body::{BodyError, Sink, graphql, json, media_type, protobuf, xml};
+use crate::plan::{Program, Settings};
 use crate::profile::Bounds;
 use crate::variable::Store;
 
 impl State {
     /// Parses what was received. A parse error is a finding: `REQBODY_ERROR` is set, what was parsed
     /// stays, and the raw body is shown in `REQUEST_BODY` so that the rest is inspected too.
-    pub(super) fn parse_request_body(&mut self, bounds: &Bounds, settings: &Settings) {
+    pub(super) fn parse_request_body(&mut self, bounds: &Bounds, program: &Program) {
         let body = std::mem::take(&mut self.request_body);
         self.set_number(Store::RequestBodyLength, body.len());
         if !body.is_empty() {
             let files = self.stores.get(Store::Files).len();
-            let result = self.process(&body, bounds, settings);
+            let charset = Charset::of(self.content_type().unwrap_or_default());
+            let text = self.decoded(&body, &charset);
+            let result = self.process(&text, bounds, program);
             let without_files = body.len().saturating_sub(self.file_bytes(files));
-            self.conclude(result, &body);
-            self.check_no_files(without_files, settings);
+            self.conclude(result, &text);
+            self.doubt_charset(charset, &text);
+            self.check_no_files(without_files, &program.settings);
         }
         self.set_args_combined_size();
         self.request_body = body;
+    }
+
+    /// JSON, XML and GraphQL may come in UTF-16 and UTF-32; they are read in UTF-8.
+    fn decoded<'b>(
+        &self,
+        body: &'b [u8],
+        named: &Result<Option<Charset>, String>,
+    ) -> Cow<'b, [u8]> {
+        let is_text = matches!(
+            self.control.processor,
+            Some(BodyProcessor::Json | BodyProcessor::Xml | BodyProcessor::GraphQl)
+        );
+        let named = named.as_ref().ok().copied().flatten();
+        match Charset::of_mark(body).or(named).filter(|_| is_text) {
+            Some(charset) => charset.decode(body),
+            None => Cow::Borrowed(body),
+        }
+    }
+
+    /// A body in a set that hides ASCII, or that says so of itself, is a finding.
+    fn doubt_charset(&mut self, named: Result<Option<Charset>, String>, body: &[u8]) {
+        let Some(processor) = self.control.processor else { return };
+        let form = matches!(processor, BodyProcessor::UrlEncoded | BodyProcessor::Multipart);
+        let doubt = match named {
+            _ if processor == BodyProcessor::Protobuf => None,
+            Err(doubt) => Some(doubt),
+            Ok(Some(Charset::Utf16 { .. } | Charset::Utf32 { .. })) if form => {
+                Some("a form in UTF-16 or UTF-32 cannot be inspected".to_owned())
+            }
+            Ok(_) if form => self.doubt_charset_field(),
+            Ok(_) => None,
+        };
+        if let Some(doubt) = doubt {
+            self.body_error(&doubt);
+            self.set_text(Store::RequestBody, body);
+        }
+    }
+
+    /// `_charset_`, the field by which a form names its own character set (RFC 7578, 4.6).
+    fn doubt_charset_field(&self) -> Option<String> {
+        let fields = self.stores.get(Store::ArgsPost).iter();
+        let named = fields.filter(|entry| self.buffers.bytes(entry.key) == b"_charset_");
+        named
+            .map(|entry| String::from_utf8_lossy(self.buffers.bytes(entry.value)).into_owned())
+            .find_map(|name| match Charset::parse(&name) {
+                Ok(Charset::Ascii) => None,
+                Ok(_) => Some("a form in UTF-16 or UTF-32 cannot be inspected".to_owned()),
+                Err(doubt) => Some(doubt),
+            })
     }
 
     fn process(
         &mut self,
         body: &[u8],
         bounds: &Bounds,
-        settings: &Settings,
+        program: &Program,
     ) -> Result<(), BodyError> {
         match self.control.processor {
             Some(BodyProcessor::UrlEncoded) => {
+                let separator = program.settings.argument_separator;
                 self.set_text(Store::RequestBody, body);
-                self.urlencoded(Store::ArgsPost, body, bounds.arguments);
+                self.urlencoded(Store::ArgsPost, body, separator, bounds.arguments);
                 Ok(())
             }
             Some(BodyProcessor::Json) => {
-                let mut sink =
-                    ArgumentSink { state: self, store: Store::ArgsPost, bound: bounds.arguments };
-                json::parse(body, bounds.depth, &mut sink)
+                json::parse(body, bounds.depth, &mut self.json_sink(bounds))
             }
-            Some(BodyProcessor::Multipart) => self.multipart(body, bounds, settings),
+            Some(BodyProcessor::Multipart) => self.multipart(body, bounds, program),
             Some(BodyProcessor::Xml) => self.xml(body, bounds),
+            Some(BodyProcessor::GraphQl) => {
+                graphql::parse(body, b"graphql", bounds.depth, &mut self.sink(bounds))
+            }
+            Some(BodyProcessor::Protobuf) => self.protobuf(body, bounds),
             None => {
                 if self.control.force_body_variable {
                     self.set_text(Store::RequestBody, body);
@@ -55,6 +113,51 @@ impl State {
                 Ok(())
             }
         }
+    }
+
+    fn sink(&mut self, bounds: &Bounds) -> ArgumentSink<'_> {
+        ArgumentSink { state: self, store: Store::ArgsPost, bound: bounds.arguments }
+    }
+
+    fn json_sink(&mut self, bounds: &Bounds) -> JsonSink<'_> {
+        JsonSink { depth: bounds.depth, arguments: self.sink(bounds) }
+    }
+
+    fn protobuf(&mut self, body: &[u8], bounds: &Bounds) -> Result<(), BodyError> {
+        let content_type = self.content_type().unwrap_or_default();
+        let framing = Framing::of(&media_type::essence(content_type));
+        if !framing.framed {
+            return protobuf::parse(body, bounds.depth, &mut self.sink(bounds));
+        }
+        let plain = if framing.base64 { grpc::from_base64(body)? } else { Cow::Borrowed(body) };
+        let encoding = self.message_encoding();
+        // All messages together may decode to what one body may have.
+        let mut room = bounds.body_bytes;
+        grpc::messages(&plain, |compressed, message| {
+            let mut decoded = Vec::new();
+            let message = if compressed {
+                grpc::decompress(message, &encoding, room, &mut decoded)?;
+                room -= decoded.len();
+                &decoded
+            } else {
+                message
+            };
+            match framing.json {
+                true => json::parse(message, bounds.depth, &mut self.json_sink(bounds)),
+                false => protobuf::parse(message, bounds.depth, &mut self.sink(bounds)),
+            }
+        })
+    }
+
+    /// How compressed messages of gRPC and Connect are.
+    fn message_encoding(&self) -> Vec<u8> {
+        let headers = self.stores.get(Store::RequestHeaders).iter();
+        let named = headers.filter(|entry| {
+            let name = self.buffers.bytes(entry.key);
+            name.eq_ignore_ascii_case(b"grpc-encoding")
+                || name.eq_ignore_ascii_case(b"connect-content-encoding")
+        });
+        named.map(|entry| self.buffers.bytes(entry.value)).collect::<Vec<_>>().join(&b',')
     }
 
     fn conclude(&mut self, result: Result<(), BodyError>, body: &[u8]) {
@@ -105,19 +208,21 @@ impl State {
         &mut self,
         body: &[u8],
         bounds: &Bounds,
-        settings: &Settings,
+        program: &Program,
     ) -> Result<(), BodyError> {
-        let content_type = self.content_type().unwrap_or_default();
-        let part_bounds = PartBounds { parts: bounds.parts, files: settings.files };
+        let content_type = self.content_type().unwrap_or_default().to_vec();
+        let part_bounds = PartBounds { parts: bounds.parts, files: program.settings.files };
         let mut flags = Flags::default();
-        let mut sink = |part: Part<'_>| self.part(&part, bounds.arguments);
+        let keep = program.wants_file_content;
+        let mut sink = |part: Part<'_>| self.part(&part, bounds.arguments, keep);
         let result = multipart::parse(&content_type, body, part_bounds, &mut flags, &mut sink);
         self.set_number(Store::FilesCombinedSize, self.file_bytes(0));
         self.set_flags(&flags, result.is_err());
         result
     }
 
-    fn part(&mut self, part: &Part<'_>, bound: usize) -> ControlFlow<()> {
+    /// The content of a file is not kept, unless some rule looks at it.
+    fn part(&mut self, part: &Part<'_>, bound: usize, keep: bool) -> ControlFlow<()> {
         for header in &part.headers {
             self.add(Store::MultipartPartHeaders, &part.name, header);
         }
@@ -130,6 +235,9 @@ impl State {
         self.add(Store::MultipartFilename, &part.name, filename);
         self.add(Store::FilesNames, &part.name, &part.name);
         self.add(Store::FilesSizes, &part.name, part.content.len().to_string().as_bytes());
+        if keep {
+            self.add(Store::FilesTmpContent, &part.name, part.content);
+        }
         ControlFlow::Continue(())
     }
 
@@ -142,6 +250,7 @@ impl State {
             (Store::MultipartHeaderFolding, flags.header_folding),
             (Store::MultipartInvalidHeaderFolding, flags.invalid_header_folding),
             (Store::MultipartLfLine, flags.lf_line),
+            (Store::MultipartCrlfLfLines, flags.lf_line && flags.crlf_line),
             (Store::MultipartMissingSemicolon, flags.missing_semicolon),
             (Store::MultipartInvalidQuoting, flags.invalid_quoting),
             (Store::MultipartInvalidPart, flags.invalid_part),
@@ -152,5 +261,25 @@ impl State {
         for (store, raised) in set {
             self.set_text(store, if raised { b"1" } else { b"0" });
         }
+    }
+}
+
+/// JSON leaves as arguments, and the strings of a GraphQL document in a `query` as arguments too.
+struct JsonSink<'a> {
+    depth: usize,
+    arguments: ArgumentSink<'a>,
+}
+
+impl Sink for JsonSink<'_> {
+    fn argument(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()> {
+        self.arguments.argument(name, value)?;
+        if name.ends_with(b".query") && graphql::looks_like_document(value) {
+            // What is no document is an ordinary value, which is an argument already.
+            if graphql::parse(value, name, self.depth, &mut self.arguments) == Err(BodyError::Bound)
+            {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
     }
 }

@@ -1,7 +1,9 @@
 //! The response to stores.
 
+use super::intake::push_words;
 use super::state::State;
 use crate::body::media_type;
+use crate::bytes::push_display;
 use crate::profile::Inner;
 use crate::variable::Store;
 
@@ -12,8 +14,10 @@ impl State {
     pub(super) fn response_line(&mut self, status: u16, protocol: &[u8]) {
         self.set_number(Store::ResponseStatus, usize::from(status));
         self.set_text(Store::ResponseProtocol, protocol);
-        let line = [protocol, status.to_string().as_bytes()].join(&b' ');
-        self.set_text(Store::StatusLine, &line);
+        self.set_written(Store::StatusLine, |line| {
+            push_words(&[protocol, b""], line);
+            push_display(status, line);
+        });
     }
 
     pub(super) fn response_header(&mut self, name: &[u8], value: &[u8]) {
@@ -27,12 +31,14 @@ impl State {
 
     /// The body is of a type that the rules want to see; types compare in any case (CVE-2026-73856).
     pub(super) fn wants_response_body(&self, profile: &Inner) -> bool {
+        if !self.control.response_body || self.control.force_response_body {
+            return self.control.response_body;
+        }
         let rules = &profile.ruleset.program().settings.response_mime_types;
         let essence = media_type::essence(self.text(Store::ResponseContentType));
-        let listed = match profile.options.response_types.as_ref().or(rules.as_ref()) {
+        match profile.options.response_types.as_ref().or(rules.as_ref()) {
             Some(types) => types.contains(&essence),
             None => MIME_TYPES.contains(&essence.as_str()),
-        };
-        self.control.response_body && listed
+        }
     }
 }

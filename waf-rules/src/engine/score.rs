@@ -25,7 +25,9 @@ impl Score {
     pub(super) fn read(state: &State, profile: &Inner) -> Self {
         let slots = &profile.ruleset.program().scores;
         let tx = |slot: TxSlot| state.tx.get(slot).map_or(0, |value| value.number(&state.buffers));
-        let (inbound_levels, outbound_levels) = (slots.inbound.map(tx), slots.outbound.map(tx));
+        let inbound_levels: [i64; 4] =
+            std::array::from_fn(|at| tx(slots.inbound[at]) + tx(slots.inbound_3[at]));
+        let outbound_levels = slots.outbound.map(tx);
         let counted = usize::from(profile.blocking_paranoia);
         Self {
             inbound: inbound_levels[..counted].iter().sum(),

@@ -3,37 +3,49 @@
 use super::budget::{Budget, Exceeded};
 use super::buffers::{Buffer, Buffers};
 use super::candidates::Candidates;
+use super::clock::Clock;
+use super::collections::OpenCollections;
 use super::gather::Value;
 use super::outcome::{Interruption, Match};
+use super::rows::Rows;
+use super::sanitise::Masked;
+use super::special::NO_SEVERITY;
 use super::stores::Stores;
 use super::tx_store::{TxStore, TxValue};
-use crate::action::{AuditEngine, BodyProcessor};
+use crate::action::{AuditEngine, AuditParts, BodyProcessor};
 use crate::bitset::BitSet;
+use crate::body::urlencoded::Pair;
+use crate::bytes::push_display;
 use crate::operator::Captures;
 use crate::profile::Inner;
 use crate::variable::Store;
 use crate::{EngineMode, action::AllowScope};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) buffers: Buffers,
     pub(super) stores: Stores,
     pub(super) tx: TxStore,
     pub(super) budget: Budget,
+    pub(super) rows: Rows,
     pub(super) candidates: Candidates,
     pub(super) control: Control,
     pub(super) matched: Matched,
     pub(super) record: Record,
+    pub(super) clock: Clock,
+    pub(super) collections: OpenCollections,
+    pub(super) masked: Vec<Masked>,
     pub(super) request_body: Vec<u8>,
     pub(super) response_body: Vec<u8>,
     pub(super) scratch: Scratch,
 }
 
 /// What `ctl` and disruptive actions changed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Control {
     pub(super) engine: EngineMode,
     pub(super) audit: AuditEngine,
+    pub(super) audit_parts: AuditParts,
     pub(super) removed: BitSet,
     /// Targets that `ctl:ruleRemoveTarget...` took away: (rule, link, effect) that did it.
     pub(super) target_removals: Vec<(u32, u32, u32)>,
@@ -41,6 +53,10 @@ pub(super) struct Control {
     pub(super) force_body_variable: bool,
     pub(super) request_body: bool,
     pub(super) response_body: bool,
+    pub(super) force_response_body: bool,
+    /// What `ctl:requestBodyLimit` and `ctl:responseBodyLimit` set, in bytes.
+    pub(super) request_body_bytes: Option<usize>,
+    pub(super) response_body_bytes: Option<usize>,
     pub(super) allowed: Option<AllowScope>,
     pub(super) exceeded: Option<Exceeded>,
     pub(super) interruption: Option<Interruption>,
@@ -62,6 +78,8 @@ pub(super) struct Record {
     pub(super) matches: Vec<Match>,
     /// Matches beyond the bound.
     pub(super) dropped: usize,
+    /// The least number of a severity that matched: 0 is an emergency.
+    pub(super) highest_severity: u8,
     /// Ids of every rule that matched wholly, logged or not.
     pub(super) rules: Vec<u32>,
     /// What would have been done in `DetectionOnly`.
@@ -72,33 +90,81 @@ pub(super) struct Record {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) values: Vec<Value>,
+    /// Values that a macro stands for.
+    pub(super) macro_values: Vec<Value>,
     pub(super) captures: Captures,
+    /// The expanded argument of an operator.
     pub(super) argument: Vec<u8>,
+    /// An argument on its way to its buffers.
+    pub(super) pair: Pair,
+    /// The name of a value.
+    pub(super) label: Vec<u8>,
+    /// A text on its way to a buffer.
+    pub(super) text: Vec<u8>,
 }
 
 impl State {
-    pub(super) fn new(profile: &Inner) -> Self {
+    /// A new transaction in the memory of an old one: every part is made anew or emptied by its owner,
+    /// and the compiler sees to it that none is forgotten.
+    pub(super) fn begin(memory: Self, profile: &Inner) -> Self {
         let program = profile.ruleset.program();
-        let mut tx = TxStore::new(program.tx.len());
-        for (slot, value) in &profile.pinned {
-            tx.set(*slot, Some(TxValue::Int(*value)));
-        }
-        let mut state = Self {
-            buffers: Buffers::new(program.transforms.len()),
-            stores: Stores::new(),
+        let Self {
+            buffers,
+            stores,
             tx,
+            budget: _,
+            rows,
+            candidates,
+            control,
+            matched,
+            record,
+            clock: _,
+            collections: _,
+            mut masked,
+            mut request_body,
+            mut response_body,
+            scratch,
+        } = memory;
+        request_body.clear();
+        response_body.clear();
+        masked.clear();
+        let mut state = Self {
+            buffers: Buffers::begin(buffers, program.transforms.len()),
+            stores: Stores::begin(stores),
+            tx: TxStore::begin(tx, program.tx.len()),
             budget: Budget::new(profile.bounds.work),
-            candidates: Candidates::new(program),
-            control: Control::new(profile),
-            matched: Matched::default(),
-            record: Record::default(),
-            request_body: Vec::new(),
-            response_body: Vec::new(),
-            scratch: Scratch::default(),
+            rows: Rows::begin(rows, program.gates.words()),
+            candidates: Candidates::begin(candidates),
+            control: Control::begin(control, profile),
+            matched: Matched::begin(matched),
+            record: Record::begin(record),
+            clock: Clock::default(),
+            collections: OpenCollections::default(),
+            masked,
+            request_body,
+            response_body,
+            scratch,
         };
+        for (slot, value) in &profile.pinned {
+            state.tx.set(*slot, Some(TxValue::Int(*value)));
+        }
         state.set_text(Store::WebAppId, program.settings.web_app_id.as_bytes());
         state.clear_flags();
         state
+    }
+
+    /// Bytes of memory held, nearly.
+    pub(super) fn footprint(&self) -> usize {
+        let matched = [&self.matched.previous, &self.matched.current, &self.scratch.values];
+        let values: usize = matched.iter().map(|values| values.capacity()).sum();
+        self.buffers.footprint()
+            + self.stores.footprint()
+            + self.rows.footprint()
+            + self.request_body.capacity()
+            + self.response_body.capacity()
+            + values * size_of::<Value>()
+            + self.scratch.text.capacity()
+            + self.record.matches.capacity() * size_of::<Match>()
     }
 
     pub(super) fn set_text(&mut self, store: Store, value: &[u8]) {
@@ -107,7 +173,24 @@ impl State {
     }
 
     pub(super) fn set_number(&mut self, store: Store, value: usize) {
-        self.set_text(store, value.to_string().as_bytes());
+        self.set_written(store, |text| push_display(value, text));
+    }
+
+    /// Sets a scalar to a text that is put together first.
+    pub(super) fn set_written(&mut self, store: Store, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut text = std::mem::take(&mut self.scratch.text);
+        text.clear();
+        write(&mut text);
+        self.set_text(store, &text);
+        self.scratch.text = text;
+    }
+
+    /// The decimal form of a number.
+    pub(super) fn intern_number(&mut self, number: i64) -> Buffer {
+        let text = &mut self.scratch.text;
+        text.clear();
+        push_display(number, text);
+        self.buffers.intern(text)
     }
 
     pub(super) fn add(&mut self, store: Store, key: &[u8], value: &[u8]) {
@@ -122,9 +205,8 @@ impl State {
 
     /// Error and strictness flags are 0 until something is wrong.
     fn clear_flags(&mut self) {
-        for store in FLAGS {
-            self.set_text(*store, b"0");
-        }
+        let clear = self.buffers.intern(b"0");
+        FLAGS.iter().for_each(|store| self.stores.set(*store, clear));
     }
 
     /// Keeps the first bound that was passed.
@@ -134,13 +216,17 @@ impl State {
 }
 
 impl Control {
-    fn new(profile: &Inner) -> Self {
+    fn begin(memory: Self, profile: &Inner) -> Self {
+        let Self { mut removed, mut target_removals, .. } = memory;
+        removed.clear();
+        target_removals.clear();
         let settings = &profile.ruleset.program().settings;
         Self {
             engine: profile.engine,
             audit: settings.audit,
-            removed: BitSet::default(),
-            target_removals: Vec::new(),
+            audit_parts: settings.audit_parts,
+            removed,
+            target_removals,
             processor: None,
             force_body_variable: false,
             request_body: settings.request_body.unwrap_or(true),
@@ -148,6 +234,9 @@ impl Control {
                 Some(types) => !types.is_empty(),
                 None => settings.response_body.unwrap_or(false),
             },
+            force_response_body: false,
+            request_body_bytes: None,
+            response_body_bytes: None,
             allowed: None,
             exceeded: None,
             interruption: None,
@@ -155,10 +244,29 @@ impl Control {
     }
 }
 
+impl Matched {
+    fn begin(memory: Self) -> Self {
+        let Self { last: _, mut previous, mut current } = memory;
+        previous.clear();
+        current.clear();
+        Self { last: None, previous, current }
+    }
+}
+
+impl Record {
+    fn begin(memory: Self) -> Self {
+        let Self { mut matches, dropped: _, highest_severity: _, mut rules, detected: _ } = memory;
+        matches.clear();
+        rules.clear();
+        Self { matches, dropped: 0, highest_severity: NO_SEVERITY, rules, detected: None }
+    }
+}
+
 const FLAGS: &[Store] = &[
     Store::InboundDataError,
     Store::MultipartBoundaryQuoted,
     Store::MultipartBoundaryWhitespace,
+    Store::MultipartCrlfLfLines,
     Store::MultipartDataAfter,
     Store::MultipartDataBefore,
     Store::MultipartFileLimitExceeded,

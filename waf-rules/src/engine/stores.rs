@@ -10,12 +10,16 @@ pub(super) struct Entry {
     pub(super) value: Buffer,
 }
 
-#[derive(Debug)]
-pub(super) struct Stores([Vec<Entry>; STORES]);
+/// One list of entries per [`Store`].
+#[derive(Debug, Default)]
+pub(super) struct Stores(Vec<Vec<Entry>>);
 
 impl Stores {
-    pub(super) fn new() -> Self {
-        Self(std::array::from_fn(|_| Vec::new()))
+    /// Empty stores in used memory.
+    pub(super) fn begin(mut memory: Self) -> Self {
+        memory.0.iter_mut().for_each(Vec::clear);
+        memory.0.resize_with(STORES, Vec::new);
+        memory
     }
 
     pub(super) fn get(&self, store: Store) -> &[Entry] {
@@ -35,5 +39,10 @@ impl Stores {
 
     pub(super) fn scalar(&self, store: Store) -> Option<Buffer> {
         self.get(store).first().map(|entry| entry.value)
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn footprint(&self) -> usize {
+        self.0.iter().map(|entries| entries.capacity() * size_of::<Entry>()).sum()
     }
 }

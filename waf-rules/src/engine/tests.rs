@@ -5,10 +5,15 @@ use crate::{
     ProfileError, ProfileOptions, RuleSelector, Ruleset, Transaction, Verdict,
 };
 
+mod bodies;
 mod chains;
+mod collections;
 mod control;
+mod cves;
 mod limits;
 mod profiles;
+mod records;
+mod settings;
 mod variables;
 
 fn ruleset(rules: &str) -> Ruleset {

@@ -1,13 +1,16 @@
 //! One request and its response, as the caller feeds them in.
 
 use std::net::IpAddr;
+use std::time::SystemTime;
 
 use super::budget::Exceeded;
 use super::eval::Run;
 use super::outcome::{BodyBound, Interruption, Match, Outcome, Verdict};
+use super::pool;
 use super::score::Score;
 use super::state::State;
-use crate::action::AuditEngine;
+use crate::action::{AuditEngine, AuditParts};
+use crate::bytes::atoi;
 use crate::plan::settings::Over;
 use crate::profile::Profile;
 use crate::variable::Store;
@@ -16,18 +19,19 @@ use crate::{EngineMode, RuleInfo};
 /// One request against a profile. Feed it in order: connection, line, headers, [`head`](Self::head), body chunks,
 /// [`body`](Self::body), the response likewise, [`finish`](Self::finish). It is owned and `Send`.
 ///
-/// Nothing it is fed makes it panic or grow past the profile's [`Bounds`](crate::Bounds).
+/// Nothing it is fed makes it panic or grow past the profile's [`Bounds`](crate::Bounds). When it is dropped its
+/// thread keeps its memory for the next one, so that an ordinary request allocates nothing.
 #[derive(Debug)]
 pub struct Transaction {
     profile: Profile,
-    state: Box<State>,
+    pub(super) state: State,
     request_body_bytes: usize,
     response_body_bytes: usize,
 }
 
 impl Transaction {
     pub fn new(profile: Profile) -> Self {
-        let state = Box::new(State::new(profile.inner()));
+        let state = pool::begin(profile.inner());
         Self { profile, state, request_body_bytes: 0, response_body_bytes: 0 }
     }
 
@@ -55,10 +59,25 @@ impl Transaction {
         self.state.set_text(Store::UniqueId, id);
     }
 
+    /// What time it is: for `TIME_*`, `DURATION` and what persistent collections forget. The first
+    /// call says when the transaction began; give it again before a phase where the difference counts.
+    /// Without it rules see no time, and collections keep everything until room is needed.
+    pub fn time(&mut self, now: SystemTime) {
+        self.state.clock.set(now);
+    }
+
+    /// Who the request is from, for `AUTH_TYPE` and `REMOTE_USER`: what was verified, never what a
+    /// header claims.
+    pub fn authenticated(&mut self, scheme: &[u8], user: &[u8]) {
+        self.state.set_text(Store::AuthType, scheme);
+        self.state.set_text(Store::RemoteUser, user);
+    }
+
     /// The request line as received; for HTTP/2 and 3 rebuilt from the pseudo headers, with protocol `HTTP/2.0`, `HTTP/3.0`.
     pub fn request_line(&mut self, method: &[u8], target: &[u8], protocol: &[u8]) {
         let arguments = self.profile.bounds().arguments;
-        self.state.request_line(method, target, protocol, arguments);
+        let separator = self.profile.ruleset().program().settings.argument_separator;
+        self.state.request_line(method, target, protocol, arguments, separator);
     }
 
     /// One header, name and value as received, in order. For HTTP/2 give `:authority` as `Host` and no other pseudo header.
@@ -85,9 +104,13 @@ impl Transaction {
     /// More than the bound, where it rejects: the request is to be refused. Where it is partial, the rest is
     /// dropped and the outcome says so.
     pub fn body_chunk(&mut self, chunk: &[u8]) -> Result<(), BodyBound> {
-        let bound = self.profile.bounds().body_bytes;
+        let bound = self.body_bound(
+            self.state.control.request_body_bytes,
+            self.profile.bounds().body_bytes,
+            self.profile.inner().ceiling.body_bytes,
+        );
         self.request_body_bytes = self.request_body_bytes.saturating_add(chunk.len());
-        let room = bound - self.state.request_body.len();
+        let room = bound.saturating_sub(self.state.request_body.len());
         self.state.request_body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() <= room {
             return Ok(());
@@ -104,7 +127,7 @@ impl Transaction {
     pub fn body(&mut self) -> Verdict {
         let profile = self.profile.inner();
         if self.wants_body() {
-            self.state.parse_request_body(&profile.bounds, &profile.ruleset.program().settings);
+            self.state.parse_request_body(&profile.bounds, profile.ruleset.program());
         }
         self.run(2)
     }
@@ -136,9 +159,13 @@ impl Transaction {
     /// # Errors
     /// More than the bound, where it rejects.
     pub fn response_body_chunk(&mut self, chunk: &[u8]) -> Result<(), BodyBound> {
-        let bound = self.profile.bounds().response_body_bytes;
+        let bound = self.body_bound(
+            self.state.control.response_body_bytes,
+            self.profile.bounds().response_body_bytes,
+            self.profile.inner().ceiling.response_body_bytes,
+        );
         self.response_body_bytes = self.response_body_bytes.saturating_add(chunk.len());
-        let room = bound - self.state.response_body.len();
+        let room = bound.saturating_sub(self.state.response_body.len());
         self.state.response_body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() <= room {
             return Ok(());
@@ -163,6 +190,7 @@ impl Transaction {
     /// Everything is over: runs phase 5, which reports and interrupts nothing.
     pub fn finish(&mut self) {
         self.run(5);
+        self.state.mask_matches();
     }
 
     /// Every match of a rule that logs, in the order of matching, up to [`Bounds::matches`](crate::Bounds::matches).
@@ -209,13 +237,24 @@ impl Transaction {
         self.state.record.detected.take()
     }
 
-    /// False when the rules asked for no audit record of this transaction (`ctl:auditEngine=Off`).
+    /// Whether the rules ask for an audit record of this transaction: `SecAuditEngine`,
+    /// `SecAuditLogRelevantStatus`, `auditlog`, `ctl:auditEngine`.
     pub fn wants_audit(&self) -> bool {
+        let settings = &self.profile.ruleset().program().settings;
+        let status = atoi(self.state.text(Store::ResponseStatus));
         match self.state.control.audit {
             AuditEngine::On => true,
             AuditEngine::Off => false,
-            AuditEngine::RelevantOnly => self.state.record.matches.iter().any(|found| found.audit),
+            AuditEngine::RelevantOnly => {
+                self.state.record.matches.iter().any(|found| found.audit)
+                    || settings.is_relevant_status(status)
+            }
         }
+    }
+
+    /// The parts that the rules want in an audit record: `SecAuditLogParts`, `ctl:auditLogParts`.
+    pub fn audit_parts(&self) -> AuditParts {
+        self.state.control.audit_parts
     }
 
     /// Work spent so far, in the unit of [`Bounds::work`](crate::Bounds::work).
@@ -235,15 +274,24 @@ impl Transaction {
 
     fn run(&mut self, phase: u8) -> Verdict {
         let profile = self.profile.inner();
-        let mut run = Run { program: profile.ruleset.program(), profile, state: &mut self.state };
+        let lane = &profile.course.phases[usize::from(phase - 1)];
+        let program = profile.ruleset.program();
+        let mut known = pool::take_known();
+        let mut run = Run { program, profile, lane, state: &mut self.state, known: &mut known };
         if phase <= 2 && run.state.control.exceeded == Some(Exceeded::Arguments) {
             run.reject(Exceeded::Arguments);
         }
         run.phase(phase);
+        pool::keep_known(known);
         match &self.state.control.interruption {
             Some(interruption) => Verdict::Deny(interruption.clone()),
             None => Verdict::Pass,
         }
+    }
+
+    /// `ctl` may change what the rules set, up to what the profile allows.
+    fn body_bound(&self, ctl: Option<usize>, effective: usize, ceiling: usize) -> usize {
+        ctl.map_or(effective, |bytes| bytes.min(ceiling))
     }
 
     /// The rules may ask for partial inspection; the profile may ask for it too.
@@ -264,5 +312,11 @@ impl Transaction {
             Exceeded::Work | Exceeded::Arguments => None,
         };
         self.over(rules) == Over::Reject
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        pool::end(std::mem::take(&mut self.state));
     }
 }

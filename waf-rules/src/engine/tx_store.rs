@@ -18,7 +18,7 @@ pub(super) enum TxValue {
 /// Most variables that macros may name in one transaction: names come from the client.
 pub(super) const DYNAMIC_MAX: usize = 4_096;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct TxStore {
     slots: Vec<Option<TxValue>>,
     dynamic: Vec<(Buffer, TxValue)>,
@@ -26,8 +26,14 @@ pub(super) struct TxStore {
 }
 
 impl TxStore {
-    pub(super) fn new(slots: usize) -> Self {
-        Self { slots: vec![None; slots], dynamic: Vec::new(), places: HashMap::default() }
+    /// No variable set, in used memory; `slots` is the number of names known at load.
+    pub(super) fn begin(memory: Self, slots: usize) -> Self {
+        let Self { slots: mut values, mut dynamic, mut places } = memory;
+        values.clear();
+        values.resize(slots, None);
+        dynamic.clear();
+        places.clear();
+        Self { slots: values, dynamic, places }
     }
 
     pub(super) fn get(&self, slot: TxSlot) -> Option<TxValue> {
@@ -76,9 +82,8 @@ impl TxStore {
 impl TxValue {
     /// A text that is a number in its shortest form is kept as one.
     pub(super) fn from_bytes(bytes: &[u8], buffers: &mut Buffers) -> Self {
-        let number = atoi(bytes);
-        if bytes.len() < 19 && number.to_string().as_bytes() == bytes {
-            return Self::Int(number);
+        if is_shortest_number(bytes) {
+            return Self::Int(atoi(bytes));
         }
         Self::Bytes(buffers.intern(bytes))
     }
@@ -88,5 +93,15 @@ impl TxValue {
             Self::Int(number) => number,
             Self::Bytes(buffer) => atoi(buffers.bytes(buffer)),
         }
+    }
+}
+
+/// Written as the number would be written again.
+fn is_shortest_number(bytes: &[u8]) -> bool {
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    match digits {
+        [b'0'] => digits.len() == bytes.len(),
+        [b'1'..=b'9', rest @ ..] => bytes.len() < 19 && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
     }
 }

@@ -32,9 +32,13 @@ impl Captures {
         }
     }
 
-    /// The captured texts, `TX:0` first.
-    pub(crate) fn texts<'a>(&'a self, input: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        let own = (!self.text.is_empty()).then_some(self.text.as_slice());
-        own.into_iter().chain(self.groups.iter().map(|group| &input[group.clone()]))
+    /// The operator's own text, which comes before the groups.
+    pub(crate) fn own_text(&self) -> Option<&[u8]> {
+        (!self.text.is_empty()).then_some(self.text.as_slice())
+    }
+
+    /// The captured ranges of the input, `TX:0` first.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = Range<usize>> {
+        self.groups.iter().cloned()
     }
 }

@@ -11,17 +11,21 @@ mod ip_match;
 mod number;
 mod pm;
 mod rx;
+mod rx_choice;
 mod rx_syntax;
+mod rx_tail;
 #[cfg(test)]
 mod tests;
 mod text;
 mod url_encoding;
 mod utf8_encoding;
+mod verify;
 
 pub(crate) use captures::Captures;
 pub(crate) use number::Comparison;
 pub(crate) use pm::Pm;
 pub(crate) use rx::{Rx, selector_pattern};
+pub(crate) use rx_choice::Constants;
 pub(crate) use text::TextTest;
 
 use crate::template::Template;
@@ -48,19 +52,72 @@ pub(crate) const NAMES: &[&str] = &[
     "pmf",
     "pmFromFile",
     "rx",
+    "rxGlobal",
     "streq",
     "strmatch",
     "unconditionalMatch",
     "validateByteRange",
     "validateUrlEncoding",
     "validateUtf8Encoding",
+    "verifyCC",
+    "verifyCPF",
+    "verifySSN",
+    "verifySVNR",
     "within",
+];
+
+/// How some of them differ from ModSecurity's.
+pub(crate) const DIFFERS: &[(&str, &str)] = &[
+    ("detectSQLi", "a port of libinjection; TX:0 is the fingerprint"),
+    ("detectXSS", "a port of libinjection"),
+    (
+        "rx",
+        "linear in the input: no back-reference, and of lookaround only a negative lookahead for plain text at the end of a pattern; `$` is the end of the value; macros only of tx variables that are set to constants",
+    ),
+    ("rxGlobal", "as @rx; TX:0 to TX:9 are filled from all matches, in order"),
+    ("strmatch", "the same as @contains"),
+    (
+        "verifyCC",
+        "after a match the search goes on one byte later, or behind it where the pattern has no longest match",
+    ),
+    ("verifyCPF", "searches as @verifyCC does"),
+    ("verifySSN", "searches as @verifyCC does"),
+    ("verifySVNR", "searches as @verifyCC does"),
+];
+
+/// Operators that cannot be had, and what to do instead.
+pub(crate) const REFUSED: &[(&str, &str)] = &[
+    (
+        "fuzzyHash",
+        "similarity hashes are not kept; use @pmFromFile on digests (t:sha1,t:hexEncode)",
+    ),
+    ("geoLookup", "no geographic database is read; list networks with @ipMatchFromFile"),
+    ("gsbLookup", "the service it asks was closed; use @pmFromFile with a list of your own"),
+    (
+        "inspectFile",
+        "no program is started on a request; target FILES_TMP_CONTENT, or scan in the application",
+    ),
+    ("ipMatchFromDataset", "write the networks to a file and use @ipMatchFromFile"),
+    ("pmFromDataset", "write the words to a file and use @pmFromFile"),
+    (
+        "rbl",
+        "no look-up leaves the gateway while a request waits; use @ipMatchFromFile with a downloaded list",
+    ),
+    ("restpath", "target REQUEST_FILENAME with @rx"),
+    ("rsub", "requests are not rewritten; use a rule that denies what it would replace"),
+    ("validateDTD", "no document type is ever read; validate in the application"),
+    ("validateHash", "links are not signed by the gateway; verify them in the application"),
+    ("validateNid", "use @rx, or @verifyCPF for Brazil"),
+    ("validateSchema", "no schema is ever read; validate in the application"),
 ];
 
 /// A compiled operator.
 #[derive(Debug)]
 pub(crate) enum Operator {
     Rx(Rx),
+    RxGlobal(Rx),
+    RxChoice(rx_choice::RxChoice),
+    Verify(verify::Verify),
     Pm(Pm),
     Text(TextTest, Template),
     Number(Comparison, Template),
@@ -83,6 +140,7 @@ impl Operator {
         name: &str,
         argument: &str,
         names: &mut TxNames,
+        constants: &Constants,
         files: DataFiles<'_>,
     ) -> Result<Self, String> {
         if let Some(comparison) = Comparison::parse(name) {
@@ -91,9 +149,16 @@ impl Operator {
         if let Some(test) = TextTest::parse(name) {
             return Ok(Self::Text(test, Template::parse(argument, names)?));
         }
+        if let Some(check) = verify::Check::parse(name) {
+            return verify::Verify::compile(check, argument).map(Self::Verify);
+        }
         match name {
+            "rx" if holds_macro(argument) => {
+                rx_choice::RxChoice::compile(argument, names, constants).map(Self::RxChoice)
+            }
             "rx" => Rx::compile(argument).map(Self::Rx),
-            "pm" => Pm::phrases(argument.split_ascii_whitespace()).map(Self::Pm),
+            "rxGlobal" => Rx::compile(argument).map(Self::RxGlobal),
+            "pm" => Pm::written(argument).map(Self::Pm),
             "pmf" | "pmFromFile" => Pm::from_lists(argument, files).map(Self::Pm),
             "ipMatch" => ip_match::Networks::parse(argument).map(Self::IpMatch),
             "ipMatchF" | "ipMatchFromFile" => {
@@ -106,7 +171,7 @@ impl Operator {
             "detectXSS" => Ok(Self::DetectXss),
             "unconditionalMatch" => Ok(Self::Always),
             "noMatch" => Ok(Self::Never),
-            _ => Err(format!("unknown operator `@{name}`")),
+            _ => Err(refusal(name)),
         }
     }
 
@@ -114,6 +179,7 @@ impl Operator {
     pub(crate) fn argument(&self) -> Option<&Template> {
         match self {
             Self::Text(_, argument) | Self::Number(_, argument) => Some(argument),
+            Self::RxChoice(choice) => Some(&choice.argument),
             _ => None,
         }
     }
@@ -127,6 +193,9 @@ impl Operator {
     ) -> bool {
         match self {
             Self::Rx(rx) => rx.matches(input, captures),
+            Self::RxGlobal(rx) => rx.matches_all(input, captures),
+            Self::RxChoice(choice) => choice.matches(input, argument, captures),
+            Self::Verify(verify) => verify.matches(input, captures),
             Self::Pm(pm) => pm.matches(input, captures),
             Self::Text(test, _) => whole(test.matches(input, argument), input, captures),
             Self::Number(comparison, _) => {
@@ -147,7 +216,11 @@ impl Operator {
     pub(crate) fn is_gated(&self) -> bool {
         match self {
             Self::Text(test, argument) => test.needs_argument() && argument.constant().is_some(),
-            Self::Number(..) | Self::IpMatch(_) | Self::Always | Self::Never => false,
+            Self::Number(..)
+            | Self::RxChoice(_)
+            | Self::IpMatch(_)
+            | Self::Always
+            | Self::Never => false,
             _ => true,
         }
     }
@@ -156,9 +229,24 @@ impl Operator {
     pub(crate) fn cost(&self) -> u64 {
         match self {
             Self::DetectSqli | Self::DetectXss => 8,
-            Self::Rx(_) => 2,
+            Self::Rx(_) | Self::RxGlobal(_) | Self::RxChoice(_) | Self::Verify(_) => 2,
             _ => 1,
         }
+    }
+}
+
+/// `%{` and a name: elsewhere the two bytes are part of the pattern.
+fn holds_macro(pattern: &str) -> bool {
+    pattern.match_indices("%{").any(|(at, _)| {
+        let rest = &pattern[at + 2..];
+        rest.starts_with(|first: char| first.is_ascii_alphabetic()) && rest.contains('}')
+    })
+}
+
+fn refusal(name: &str) -> String {
+    match REFUSED.iter().find(|(known, _)| *known == name) {
+        Some((_, why)) => format!("operator `@{name}` is not supported: {why}"),
+        None => format!("unknown operator `@{name}`"),
     }
 }
 

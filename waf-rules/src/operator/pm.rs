@@ -11,9 +11,21 @@ pub(crate) struct Pm {
 }
 
 impl Pm {
+    /// Phrases with blanks between; `|41 42|` in one stands for bytes in hexadecimal, as in Snort.
+    pub(super) fn written(argument: &str) -> Result<Self, String> {
+        if !argument.contains('|') {
+            return Self::phrases(argument.split_ascii_whitespace());
+        }
+        let phrases = snort(argument)?;
+        Self::of(phrases)
+    }
+
     /// Phrases given one by one; blanks inside a phrase are part of it.
     pub(super) fn phrases<'a>(phrases: impl Iterator<Item = &'a str>) -> Result<Self, String> {
-        let phrases: Vec<Box<[u8]>> = phrases.map(|phrase| phrase.as_bytes().into()).collect();
+        Self::of(phrases.map(|phrase| phrase.as_bytes().into()).collect())
+    }
+
+    fn of(phrases: Vec<Box<[u8]>>) -> Result<Self, String> {
         if phrases.is_empty() {
             return Err("no phrase given".to_owned());
         }
@@ -44,4 +56,33 @@ impl Pm {
     pub(crate) fn literals(&self) -> &[Box<[u8]>] {
         &self.phrases
     }
+}
+
+/// Splits at blanks outside bars; what stands between two bars is hexadecimal.
+fn snort(argument: &str) -> Result<Vec<Box<[u8]>>, String> {
+    let wrong = || format!("`{argument}`: expected hexadecimal bytes between two `|`");
+    let bytes = argument.as_bytes();
+    let (mut phrases, mut phrase, mut at) = (Vec::new(), Vec::new(), 0);
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'|' => {
+                let length = memchr::memchr(b'|', &bytes[at..]).ok_or_else(wrong)?;
+                phrase.extend(hexadecimal(&bytes[at..at + length]).ok_or_else(wrong)?);
+                at += length + 1;
+            }
+            byte if byte.is_ascii_whitespace() => phrases.push(std::mem::take(&mut phrase)),
+            byte => phrase.push(*byte),
+        }
+    }
+    phrases.push(phrase);
+    phrases.retain(|phrase: &Vec<u8>| !phrase.is_empty());
+    Ok(phrases.into_iter().map(Vec::into_boxed_slice).collect())
+}
+
+/// Bytes as pairs of digits, with or without blanks.
+fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let pairs = (0..digits.len()).step_by(2).map(|at| crate::bytes::hex_pair(&digits, at));
+    pairs.collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty())
 }

@@ -3,9 +3,11 @@
 //! Flags are those CRS is written for (ModSecurity 2): `.` matches every byte, `^` and `$` are the
 //! ends of the value only, letters and classes are ASCII.
 
+use std::ops::Range;
+
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{Captures, rx_syntax};
+use super::{Captures, rx_syntax, rx_tail};
 
 /// Bound on one compiled pattern, in bytes; CRS's largest needs 3 MiB.
 const PROGRAM_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -16,18 +18,19 @@ const STATES_BYTES_MAX: usize = 512 * 1024;
 pub(crate) struct Rx {
     regex: Regex,
     translated: String,
+    /// Groups that stand for a lookahead: no match of theirs is part of the match.
+    tails: Vec<usize>,
 }
 
 impl Rx {
     pub(super) fn compile(pattern: &str) -> Result<Self, String> {
-        if let Some(at) = pattern.find("%{")
-            && pattern[at + 2..].starts_with(|first: char| first.is_ascii_alphabetic())
-        {
-            return Err("a macro inside a regular expression is not supported".to_owned());
-        }
         let translated = rx_syntax::translate(pattern)?;
         let regex = build(&translated, false)?;
-        Ok(Self { regex, translated })
+        let is_tail =
+            |name: Option<&str>| name.is_some_and(|name| name.starts_with(rx_tail::GROUP));
+        let names = regex.capture_names().enumerate();
+        let tails = names.filter(|(_, name)| is_tail(*name)).map(|(group, _)| group).collect();
+        Ok(Self { regex, translated, tails })
     }
 
     pub(super) fn matches(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
@@ -36,15 +39,52 @@ impl Rx {
             return self.regex.find(input).map(|found| captures.push(found.range())).is_some();
         }
         let Some(groups) = self.regex.captures(input) else { return false };
-        for group in groups.iter() {
-            captures.push(group.map_or(0..0, |group| group.range()));
-        }
+        self.push(&groups, captures);
         true
+    }
+
+    /// `@rxGlobal`: the groups of every match, one match after the other.
+    pub(super) fn matches_all(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
+        let Some(captures) = captures else { return self.regex.is_match(input) };
+        let mut any = false;
+        for groups in self.regex.captures_iter(input).take(Captures::MOST) {
+            any = true;
+            self.push(&groups, captures);
+        }
+        any
+    }
+
+    /// The leftmost match from a place on.
+    pub(super) fn find_at(&self, input: &[u8], at: usize) -> Option<Range<usize>> {
+        self.regex.find_at(input, at).map(|found| found.range())
+    }
+
+    /// Bytes of the longest match, where there is a longest.
+    pub(super) fn longest(&self) -> Option<usize> {
+        let parsed = regex_syntax::ParserBuilder::new()
+            .unicode(false)
+            .utf8(false)
+            .dot_matches_new_line(true)
+            .build()
+            .parse(&self.translated);
+        parsed.ok()?.properties().maximum_len()
     }
 
     /// The pattern in the syntax of the `regex` crate.
     pub(crate) fn pattern(&self) -> &str {
         &self.translated
+    }
+
+    fn push(&self, groups: &regex::bytes::Captures<'_>, captures: &mut Captures) {
+        let tail = self.tails.iter().find_map(|group| groups.get(*group)).map(|tail| tail.start());
+        for (number, group) in groups.iter().enumerate() {
+            if self.tails.contains(&number) {
+                continue;
+            }
+            let range = group.map_or(0..0, |group| group.range());
+            let end = range.end.min(tail.unwrap_or(range.end)).max(range.start);
+            captures.push(range.start..end);
+        }
     }
 }
 

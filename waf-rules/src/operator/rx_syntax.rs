@@ -3,9 +3,12 @@
 //! What cannot be said in linear time (lookaround, back-references) or would silently mean
 //! something else (`\Z`, `\K`, `\Q`, `\G`) is refused.
 
+use super::rx_tail;
+
 /// Rewrites a pattern; what needs no change comes back as it was.
 pub(super) fn translate(pattern: &str) -> Result<String, String> {
-    let mut translator = Translator { bytes: pattern.as_bytes(), at: 0, out: String::new() };
+    let mut translator =
+        Translator { bytes: pattern.as_bytes(), at: 0, out: String::new(), tails: 0 };
     while translator.at < translator.bytes.len() {
         translator.outside()?;
     }
@@ -16,6 +19,8 @@ struct Translator<'p> {
     bytes: &'p [u8],
     at: usize,
     out: String,
+    /// Lookaheads replaced so far.
+    tails: usize,
 }
 
 impl Translator<'_> {
@@ -43,6 +48,14 @@ impl Translator<'_> {
 
     fn group(&mut self) -> Result<(), String> {
         let rest = &self.bytes[self.at..];
+        if rest.starts_with(b"(?!")
+            && let Some((text, end)) = rx_tail::replace(self.bytes, self.at, self.tails)
+        {
+            self.tails += 1;
+            self.out.push_str(&text);
+            self.at = end;
+            return Ok(());
+        }
         for (mark, what) in [
             ("(?=", "lookahead"),
             ("(?!", "lookahead"),
@@ -51,7 +64,7 @@ impl Translator<'_> {
         ] {
             if rest.starts_with(mark.as_bytes()) {
                 return Err(format!(
-                    "{what} `{mark}` is not supported: matching is linear in the input"
+                    "{what} `{mark}` is not supported, matching is linear in the input: use a chain with a second, negated rule"
                 ));
             }
         }
@@ -97,7 +110,11 @@ impl Translator<'_> {
             b'x' if self.byte(2) == Some(b'{') => self.braced_hex(),
             b'x' => self.hex(),
             b'0'..=b'7' if in_class || next == b'0' => self.octal(),
-            b'1'..=b'9' => Err(format!("back-reference `\\{}` is not supported", char::from(next))),
+            b'1'..=b'9' => Err(format!(
+                "back-reference `\\{}` is not supported, matching is linear in the input: use capture and a chain on TX:{}",
+                char::from(next),
+                char::from(next)
+            )),
             b'e' => self.replace(2, "\\x1b"),
             b'h' => self.replace(2, if in_class { "\\t\\x20\\xa0" } else { "[\\t\\x20\\xa0]" }),
             b'v' => self.replace(2, if in_class { "\\n-\\r\\x85" } else { "[\\n-\\r\\x85]" }),

@@ -1,6 +1,6 @@
 //! Cases: operator, argument, input, whether it matches.
 
-use super::{Captures, NAMES, Operator, rx_syntax};
+use super::{Captures, Constants, NAMES, Operator, rx_syntax};
 use crate::tx::TxNames;
 
 const CASES: &[(&str, &str, &[u8], bool)] = &[
@@ -17,6 +17,39 @@ const CASES: &[(&str, &str, &[u8], bool)] = &[
     ("rx", "\\<b\\>", b"<b>", true),
     ("rx", "\\h\\v", b"\t\n", true),
     ("rx", "[]a]", b"]", true),
+    // A lookahead for plain text at the end is said without one.
+    ("rx", "<\\?(?!xml)", b"<?php", true),
+    ("rx", "<\\?(?!xml)", b"a <?", true),
+    ("rx", "<\\?(?!xml)", b"<?xm", true),
+    ("rx", "<\\?(?!xml)", b"<?xml", false),
+    ("rx", "(?i)<\\?(?!xml)", b"<?XML", false),
+    ("rx", "^(?:5|4(?!04))", b"403", true),
+    ("rx", "^(?:5|4(?!04))", b"404", false),
+    ("rx", "^(?:4(?!04)|5(?!03))", b"503", false),
+    ("rx", "^(?:4(?!04)|5(?!03))", b"500", true),
+    ("rx", "x*(?!y)", b"xxy", true),
+    ("rxGlobal", "a.", b"xabac", true),
+    ("pm", "a|42 43|d |7c|", b"aBCd", true),
+    ("pm", "a|42 43|d |7c|", b"a|b", true),
+    ("pm", "a|42 43|d |7c|", b"a b c d", false),
+    ("verifyCC", "\\b\\d{13,16}\\b", b"card 4111111111111111.", true),
+    ("verifyCC", "\\b\\d{13,16}\\b", b"card 4111111111111112.", false),
+    // The number begins inside what matches first.
+    ("verifyCC", "\\d{13,16}", b"94111111111111111", true),
+    ("verifyCC", "\\d[\\d -]+\\d", b"4111-1111 1111-1111", true),
+    ("verifyCC", "\\d{16}", b"0000000000000000", false),
+    ("verifyCPF", "\\d{3}\\.?\\d{3}\\.?\\d{3}-?\\d{2}", b"529.982.247-25", true),
+    ("verifyCPF", "\\d{11}", b"52998224724", false),
+    ("verifyCPF", "\\d{11}", b"11111111111", false),
+    ("verifySSN", "\\d{3}-?\\d{2}-?\\d{4}", b"ssn 078-05-1120", true),
+    (
+        "verifySSN",
+        "\\d{3}-?\\d{2}-?\\d{4}",
+        b"666-05-1120 900-05-1120 078-00-1120 078-05-0000",
+        false,
+    ),
+    ("verifySVNR", "\\d{10}", b"1237010180", true),
+    ("verifySVNR", "\\d{10}", b"1238010180", false),
     ("pm", "union select", b"UNION", true),
     ("pm", "union select", b"join", false),
     ("streq", "a", b"a", true),
@@ -52,7 +85,8 @@ const CASES: &[(&str, &str, &[u8], bool)] = &[
 ];
 
 fn compile(name: &str, argument: &str) -> Result<Operator, String> {
-    Operator::compile(name, argument, &mut TxNames::default(), &|name| {
+    let constants = Constants::from([("kind".to_owned(), vec!["utf-8|latin1".to_owned()])]);
+    Operator::compile(name, argument, &mut TxNames::default(), &constants, &|name| {
         Err(format!("no file {name}"))
     })
 }
@@ -80,6 +114,7 @@ fn cases() {
 fn every_name_compiles_or_wants_an_argument() {
     for name in NAMES {
         if let Err(error) = compile(name, "127.0.0.1") {
+            assert!(!error.starts_with("unknown"), "@{name}");
             assert!(error.contains("no file") || *name == "validateByteRange", "@{name}: {error}");
         }
     }
@@ -89,6 +124,9 @@ fn every_name_compiles_or_wants_an_argument() {
 fn refuses_what_it_cannot_say() {
     for (pattern, reason) in [
         ("(?=a)", "lookahead `(?=` is not supported"),
+        ("a(?!b)c", "lookahead `(?!` is not supported"),
+        ("a(?!b+)", "lookahead `(?!` is not supported"),
+        ("(?:a(?!b))*", "lookahead `(?!` is not supported"),
         ("(?<!a)", "lookbehind `(?<!` is not supported"),
         ("(a)\\1", "back-reference `\\1` is not supported"),
         ("a\\Z", "escape `\\Z` is not supported"),
@@ -99,8 +137,30 @@ fn refuses_what_it_cannot_say() {
         let error = rx_syntax::translate(pattern).unwrap_err();
         assert!(error.starts_with(reason), "{pattern}: {error}");
     }
-    let error = compile("rx", "a%{tx.b}").unwrap_err();
-    assert_eq!(error, "a macro inside a regular expression is not supported");
+}
+
+/// Macros in a pattern: only where every pattern that can come about is known at load.
+#[test]
+fn patterns_with_macros_are_compiled_at_load() {
+    let operator = compile("rx", "^(?:%{tx.kind})$").unwrap();
+    for (argument, input, expected) in [
+        ("^(?:utf-8|latin1)$", "latin1", true),
+        ("^(?:utf-8|latin1)$", "utf-7", false),
+        ("^(?:)$", "", true),
+        // No other pattern is ever run.
+        ("^(?:.*)$", "x", false),
+    ] {
+        let found = operator.matches(input.as_bytes(), argument.as_bytes(), None);
+        assert_eq!(found, expected, "{argument} on {input}");
+    }
+    for pattern in ["a%{tx.changing}", "%{tx.1}", "%{REQUEST_URI}", "%{rule.id}"] {
+        let error = compile("rx", pattern).unwrap_err();
+        assert!(error.starts_with("a macro inside a regular expression must be"), "{error}");
+    }
+    let many = "%{tx.kind}".repeat(5);
+    assert_eq!(compile("rx", &many).unwrap_err(), "the macros stand for more than 16 patterns");
+    // Not a macro.
+    assert!(compile("rx", "100%{2}").is_ok());
 }
 
 #[test]
@@ -108,9 +168,27 @@ fn captures_groups() {
     let operator = compile("rx", "(a)(b)?(c)").unwrap();
     let mut captures = Captures::default();
     assert!(operator.matches(b"xac", b"", Some(&mut captures)));
-    let texts: Vec<&[u8]> = captures.texts(b"xac").collect();
+    let texts: Vec<&[u8]> = captures.groups().map(|group| &b"xac"[group]).collect();
     // A group that took no part is empty.
     assert_eq!(texts, [b"ac".as_slice(), b"a", b"", b"c"]);
+}
+
+/// What stands for a lookahead is no part of the match.
+#[test]
+fn captures_leave_lookaheads_out() {
+    for (name, pattern, input, expected) in [
+        ("rx", "<\\?(?!xml)", "<?php", vec!["<?"]),
+        ("rx", "(<)(\\?(?!xml))", "<?xpath", vec!["<?", "<", "?"]),
+        ("rx", "x*(?!y)", "xxy", vec!["x"]),
+        ("rxGlobal", "a(.)", "abacad", vec!["ab", "b", "ac", "c", "ad", "d"]),
+        ("verifyCC", "\\d{16}", "x4111111111111111y", vec!["4111111111111111"]),
+    ] {
+        let operator = compile(name, pattern).unwrap();
+        let mut captures = Captures::default();
+        assert!(operator.matches(input.as_bytes(), b"", Some(&mut captures)), "{pattern}");
+        let texts: Vec<_> = captures.groups().map(|group| &input[group]).collect();
+        assert_eq!(texts, expected, "@{name} {pattern}");
+    }
 }
 
 #[test]
@@ -119,7 +197,7 @@ fn captures_at_most_ten_groups() {
     let mut captures = Captures::default();
     let input = [b'a'; 20];
     assert!(operator.matches(&input, b"", Some(&mut captures)));
-    assert_eq!(captures.texts(&input).count(), 10);
+    assert_eq!(captures.groups().count(), 10);
 }
 
 /// The gates of the two libinjection operators: no word alone is an injection, and nothing without

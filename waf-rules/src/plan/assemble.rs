@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Settings;
-use crate::action::Action;
+use crate::action::{Action, Ctl};
 use crate::operator::selector_pattern;
 use crate::seclang::LexError;
 use crate::seclang::ast::{ActionNode, Directive, Node, Operator, RuleSet, Target};
 use crate::seclang::source::Span;
+use crate::variable::environment::Environment;
 
 /// Everything a load says, before it is compiled.
 #[derive(Debug, Default)]
@@ -17,6 +18,7 @@ pub(crate) struct Assembly {
     pub(crate) items: Vec<Item>,
     pub(crate) settings: Settings,
     pub(crate) notices: Vec<(Span, String)>,
+    pub(crate) environment: Environment,
     defaults: HashMap<u8, Arc<[ActionNode]>>,
     /// The last rule read is a chain that wants one more link.
     open_chain: bool,
@@ -36,6 +38,8 @@ pub(crate) struct Draft {
     /// `SecDefaultAction` of the rule's phase at the place where the rule stands.
     pub(crate) defaults: Arc<[ActionNode]>,
     pub(crate) removed: bool,
+    /// A link could not be read, which was reported.
+    pub(crate) broken: bool,
 }
 
 #[derive(Debug)]
@@ -68,8 +72,8 @@ impl Assembly {
             Directive::Marker(name) => self.items.push(Item::Marker(name)),
             Directive::DefaultAction(actions) => self.set_default(actions)?,
             Directive::Remove(rules) => self.remove(span, &rules)?,
-            Directive::UpdateTargets { rules, targets } => {
-                self.update_targets(span, &rules, &targets)?
+            Directive::UpdateTargets { rules, targets, replaced } => {
+                self.update_targets(span, &rules, &targets, &replaced)?
             }
             Directive::UpdateActions { id, link, actions } => {
                 self.update_actions(id, link, actions)?
@@ -78,13 +82,16 @@ impl Assembly {
             Directive::Ignored { name, why } => {
                 self.notices.push((span, format!("{name} has no effect: {why}")))
             }
-            Directive::ComponentSignature | Directive::Include(_) => {}
+            Directive::Component(name) => self.settings.components.push(name),
+            Directive::Broken { chain } => self.broken(span, chain),
+            Directive::Satisfied | Directive::Include { .. } => {}
         }
         Ok(())
     }
 
     fn link(&mut self, link: DraftLink) {
         let chained = link.actions.iter().any(|node| matches!(node.action, Action::Chain));
+        self.note_actions(&link.actions);
         match self.items.last_mut() {
             Some(Item::Rule(draft)) if self.open_chain => draft.links.push(link),
             _ => {
@@ -96,10 +103,38 @@ impl Assembly {
                     links: vec![link],
                     defaults,
                     removed: false,
+                    broken: false,
                 })));
             }
         }
         self.open_chain = chained;
+    }
+
+    /// Actions that are read and change nothing are said to.
+    fn note_actions(&mut self, actions: &[ActionNode]) {
+        for node in actions {
+            let why = match node.action {
+                Action::Log | Action::NoLog | Action::AuditLog | Action::NoAuditLog
+                    if self.open_chain =>
+                {
+                    "log actions of a later rule of a chain have no effect: the first one's hold"
+                }
+                Action::Ctl(Ctl::DebugLogLevel) => {
+                    "ctl:debugLogLevel has no effect: there is no debug log"
+                }
+                _ => continue,
+            };
+            self.notices.push((node.span, why.to_owned()));
+        }
+    }
+
+    /// Keeps the place of a rule that could not be read: its chain is not compiled, nor misread.
+    fn broken(&mut self, span: Span, chain: bool) {
+        self.link(DraftLink { span, targets: Vec::new(), operator: None, actions: Vec::new() });
+        if let Some(Item::Rule(draft)) = self.items.last_mut() {
+            draft.broken = true;
+        }
+        self.open_chain = chain;
     }
 
     fn set_default(&mut self, actions: Vec<ActionNode>) -> Result<(), String> {
@@ -109,6 +144,9 @@ impl Assembly {
                 Action::Id(_) | Action::Chain | Action::Skip(_) | Action::SkipAfter(_)
             )
         };
+        if let Some(refused) = actions.iter().find_map(|node| node.action.refusal()) {
+            return Err(refused);
+        }
         if !actions.iter().all(|node| allowed(&node.action)) {
             return Err("SecDefaultAction takes no id, chain, skip or skipAfter".to_owned());
         }
@@ -131,11 +169,18 @@ impl Assembly {
         span: Span,
         rules: &RuleSet,
         targets: &[Target],
+        replaced: &[Target],
     ) -> Result<(), String> {
         let mut updated = 0;
         for draft in self.chosen(rules)? {
-            draft.links[0].targets.extend_from_slice(targets);
-            updated += 1;
+            let own = &mut draft.links[0].targets;
+            let before = own.len();
+            own.retain(|target| !replaced.iter().any(|old| old.means_the_same(target)));
+            // Where a target is to be replaced, rules that do not have it stay as they are.
+            if replaced.is_empty() || own.len() < before {
+                own.extend_from_slice(targets);
+                updated += 1;
+            }
         }
         self.note_if_none(span, updated);
         Ok(())

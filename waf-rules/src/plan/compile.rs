@@ -1,6 +1,7 @@
 //! Drafts to the program: every rule that was not removed, its place in its phase, its jumps.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::assemble::{Assembly, Draft, Item};
 use super::rule::RuleCompiler;
@@ -9,6 +10,10 @@ use crate::action::Action;
 use crate::bytes::index;
 use crate::seclang::LexError;
 use crate::seclang::source::{Sources, Span};
+use crate::variable::{Kind, Store};
+
+/// Number of the next program; 0 is none.
+static PROGRAMS: AtomicU64 = AtomicU64::new(1);
 
 /// Reads a data file on behalf of a rule in the source of this span.
 pub(crate) type ReadData<'a> = &'a dyn Fn(Span, &str) -> Result<String, String>;
@@ -20,7 +25,7 @@ pub(crate) fn compile(
     read: ReadData<'_>,
     errors: &mut Vec<LexError>,
 ) -> Program {
-    let Assembly { items, settings, .. } = assembly;
+    let Assembly { items, settings, environment, .. } = assembly;
     let live: Vec<(usize, &Draft)> = live(&items);
     let drafts: Vec<&Draft> = live.iter().map(|(_, draft)| *draft).collect();
     let mut compiler = RuleCompiler::new(sources, read, &drafts, errors);
@@ -34,22 +39,34 @@ pub(crate) fn compile(
     {
         target.resolve_slots(&parts.tx);
     }
+    let wants_file_content = looks_at(&rules, Store::FilesTmpContent);
     Program {
+        id: PROGRAMS.fetch_add(1, Ordering::Relaxed),
         rules,
         phases: order.phases,
         gates: Gates::new(&parts.operators),
         operators: parts.operators,
-        groups: parts.groups,
         transforms: parts.transforms,
         tx: parts.tx,
         settings,
         scores,
+        environment,
+        wants_file_content,
     }
+}
+
+/// Some rule has a target on this store.
+fn looks_at(rules: &[Rule], store: Store) -> bool {
+    let targets = rules.iter().flat_map(|rule| &rule.links).flat_map(|link| &link.targets);
+    targets.into_iter().any(|target| match target.variable.kind {
+        Kind::Values(stores) | Kind::Names(stores) => stores.contains(&store),
+        _ => false,
+    })
 }
 
 fn live(items: &[Item]) -> Vec<(usize, &Draft)> {
     let drafts = items.iter().enumerate().filter_map(|(at, item)| match item {
-        Item::Rule(draft) if !draft.removed => Some((at, draft.as_ref())),
+        Item::Rule(draft) if !draft.removed && !draft.broken => Some((at, draft.as_ref())),
         _ => None,
     });
     drafts.collect()

@@ -2,12 +2,15 @@
 //!
 //! `assemble` reads the directives in order (removals and updates act on the rules before them),
 //! `compile` turns each rule that is left into its runnable form, `target`, `transforms` and
-//! `settings` hold the parts. A [`Program`] is immutable and shared by every transaction.
+//! `settings` hold the parts, `gates` is the prefilter, `course` the way through it all under one
+//! choice of levels. A [`Program`] is immutable and shared by every transaction.
 
 mod assemble;
 mod compile;
+mod constants;
+pub(crate) mod course;
 mod gates;
-mod groups;
+mod persist;
 mod rule;
 pub(crate) mod settings;
 pub(crate) mod target;
@@ -16,18 +19,23 @@ pub(crate) mod transforms;
 pub(crate) use assemble::{Assembly, Draft, DraftLink, Item, assemble};
 pub(crate) use compile::compile;
 pub(crate) use gates::Gates;
-pub(crate) use groups::Groups;
+pub(crate) use persist::unopened;
 pub(crate) use settings::Settings;
 pub(crate) use target::{Exclusion, Matcher, Target};
 pub(crate) use transforms::{Node, Transforms};
 
 use std::sync::Arc;
 
-use crate::action::{AllowScope, AuditEngine, BodyProcessor, EngineMode, SetVarOp, Severity};
+use crate::action::{
+    AllowScope, AuditEngine, AuditPartsChange, BodyProcessor, EngineMode, Sanitise, SetVarOp,
+    Severity,
+};
 use crate::bitset::BitSet;
+use crate::collection::Collection;
 use crate::operator::Operator;
 use crate::template::Template;
 use crate::tx::{TxNames, TxSlot};
+use crate::variable::environment::Environment;
 
 /// Phases are 1 to 5: request head, request body, response head, response body, logging.
 pub(crate) const PHASES: usize = 5;
@@ -35,16 +43,21 @@ pub(crate) const PHASES: usize = 5;
 /// All rules of a load, ready to run.
 #[derive(Debug)]
 pub(crate) struct Program {
+    /// Tells the programs of a process apart.
+    pub(crate) id: u64,
     pub(crate) rules: Vec<Rule>,
     /// Per phase (index 0 is phase 1), the rules in reading order.
     pub(crate) phases: [Vec<u32>; PHASES],
     pub(crate) operators: Vec<Operator>,
     pub(crate) gates: Gates,
-    pub(crate) groups: Groups,
     pub(crate) transforms: Transforms,
     pub(crate) tx: TxNames,
     pub(crate) settings: Settings,
     pub(crate) scores: ScoreSlots,
+    /// What `ENV` shows.
+    pub(crate) environment: Environment,
+    /// Some rule looks at the content of uploads.
+    pub(crate) wants_file_content: bool,
 }
 
 /// The transaction variables that scores are read from, as CRS names them.
@@ -53,6 +66,10 @@ pub(crate) struct ScoreSlots {
     /// By paranoia level, 1 to 4.
     pub(crate) inbound: [TxSlot; 4],
     pub(crate) outbound: [TxSlot; 4],
+    /// CRS 3 has another name for the inbound score, and for the levels.
+    pub(crate) inbound_3: [TxSlot; 4],
+    pub(crate) blocking_paranoia_3: TxSlot,
+    pub(crate) detection_paranoia_3: TxSlot,
     pub(crate) inbound_threshold: TxSlot,
     pub(crate) outbound_threshold: TxSlot,
     pub(crate) blocking_paranoia: TxSlot,
@@ -63,11 +80,14 @@ pub(crate) struct ScoreSlots {
 impl ScoreSlots {
     fn intern(names: &mut TxNames) -> Self {
         let mut levels = |direction: &str| {
-            [1, 2, 3, 4].map(|level| names.intern(&format!("{direction}_anomaly_score_pl{level}")))
+            [1, 2, 3, 4].map(|level| names.intern(&format!("{direction}anomaly_score_pl{level}")))
         };
         Self {
-            inbound: levels("inbound"),
-            outbound: levels("outbound"),
+            inbound: levels("inbound_"),
+            outbound: levels("outbound_"),
+            inbound_3: levels(""),
+            blocking_paranoia_3: names.intern("paranoia_level"),
+            detection_paranoia_3: names.intern("executing_paranoia_level"),
             inbound_threshold: names.intern("inbound_anomaly_score_threshold"),
             outbound_threshold: names.intern("outbound_anomaly_score_threshold"),
             blocking_paranoia: names.intern("blocking_paranoia_level"),
@@ -121,10 +141,6 @@ pub(crate) struct Link {
     pub(crate) unconditional: bool,
     pub(crate) capture: bool,
     pub(crate) multi_match: bool,
-    /// Where the operator must be a candidate for the link to match. None: it is always asked.
-    pub(crate) groups: Option<u32>,
-    /// Places of the targets that no group stands for.
-    pub(crate) loose: Vec<usize>,
     /// Run once for every value that matches.
     pub(crate) effects: Vec<Effect>,
 }
@@ -165,6 +181,21 @@ pub(crate) enum Effect {
     ResponseBodyAccess(bool),
     RuleEngine(EngineMode),
     AuditEngine(AuditEngine),
+    AuditLogParts(AuditPartsChange),
+    RequestBodyBytes(usize),
+    ResponseBodyBytes(usize),
+    ForceResponseBodyVariable(bool),
+    Persist(Persist),
+    Sanitise(Sanitise),
+}
+
+/// An action on a persistent collection. Names and keys may hold macros.
+#[derive(Debug)]
+pub(crate) enum Persist {
+    Open { collection: Collection, key: Template },
+    Set { collection: Collection, name: Template, op: SetVarOp, value: Template },
+    Expire { collection: Collection, name: Template, seconds: Template },
+    Decay { collection: Collection, name: Template, amount: i64, period_s: u64 },
 }
 
 /// The variable a `setvar` writes: known at load, or named by macros.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::assemble::{Choice, Draft, DraftLink, phase};
 use super::compile::{ReadData, file_name};
+use super::constants::constants;
 use super::{
-    Disruptive, Effect, Exclusion, Groups, Jump, Link, Meta, Node, Rule, Target, Transforms, TxName,
+    Disruptive, Effect, Exclusion, Jump, Link, Meta, Node, Rule, Target, Transforms, TxName,
 };
 use crate::action::{self, Action, Ctl, SetVar};
 use crate::bitset::BitSet;
 use crate::bytes::index;
-use crate::operator::Operator;
+use crate::operator::{Constants, Operator};
 use crate::seclang::LexError;
 use crate::seclang::ast::{self, ActionNode, RuleSet};
 use crate::seclang::source::{Sources, Span};
@@ -24,7 +25,6 @@ use crate::tx::TxNames;
 pub(super) struct Parts {
     pub(super) operators: Vec<Operator>,
     pub(super) transforms: Transforms,
-    pub(super) groups: Groups,
     pub(super) tx: TxNames,
 }
 
@@ -36,6 +36,7 @@ pub(super) struct RuleCompiler<'a> {
     keys: Vec<Key>,
     seen: HashMap<u32, Span>,
     interned: HashMap<(&'static str, String, Option<u32>), u32>,
+    constants: Constants,
     parts: Parts,
 }
 
@@ -54,7 +55,8 @@ impl<'a> RuleCompiler<'a> {
     ) -> Self {
         let keys = drafts.iter().map(|draft| key(draft)).collect();
         let (seen, interned) = (HashMap::new(), HashMap::new());
-        Self { sources, read, errors, keys, seen, interned, parts: Parts::default() }
+        let constants = constants(drafts);
+        Self { sources, read, errors, keys, seen, interned, constants, parts: Parts::default() }
     }
 
     pub(super) fn into_parts(self) -> Parts {
@@ -178,7 +180,7 @@ impl<'a> RuleCompiler<'a> {
         let steps = self.check(link.span, steps).unwrap_or_else(|| vec![Node::ROOT]);
         let has =
             |wanted: fn(&Action) -> bool| link.actions.iter().any(|node| wanted(&node.action));
-        let mut compiled = Link {
+        Link {
             targets,
             exclusions,
             transforms: steps.last().copied().unwrap_or(Node::ROOT),
@@ -192,16 +194,8 @@ impl<'a> RuleCompiler<'a> {
             unconditional: link.operator.is_none(),
             capture: has(|action| matches!(action, Action::Capture)),
             multi_match: has(|action| matches!(action, Action::MultiMatch)),
-            groups: None,
-            loose: Vec::new(),
             effects: link.actions.iter().filter_map(|node| self.effect(node)).collect(),
-        };
-        let gated = self.parts.operators[compiled.operator as usize].is_gated();
-        if gated && !compiled.negated && !compiled.unconditional {
-            let nodes = compiled.nodes().to_vec();
-            (compiled.groups, compiled.loose) = self.parts.groups.intern(&compiled.targets, &nodes);
         }
-        compiled
     }
 
     /// What concerns the whole chain is written in its first rule.
@@ -219,8 +213,6 @@ impl<'a> RuleCompiler<'a> {
                     | Action::LogData(_)
                     | Action::Tag(_)
                     | Action::Severity(_)
-                    | Action::Log
-                    | Action::NoLog
             );
             if at > 0 && head_only {
                 self.fail(node.span, "this action belongs to the first rule of the chain");
@@ -257,8 +249,8 @@ impl<'a> RuleCompiler<'a> {
             return *operator;
         }
         let read = self.read;
-        let compiled =
-            Operator::compile(name, argument, &mut self.parts.tx, &|file| read(span, file));
+        let (tx, constants) = (&mut self.parts.tx, &self.constants);
+        let compiled = Operator::compile(name, argument, tx, constants, &|file| read(span, file));
         let compiled = self.check(span, compiled).unwrap_or(Operator::Never);
         self.parts.operators.push(compiled);
         let operator = index(self.parts.operators.len() - 1);
@@ -267,6 +259,10 @@ impl<'a> RuleCompiler<'a> {
     }
 
     fn effect(&mut self, node: &ActionNode) -> Option<Effect> {
+        if let Some(refusal) = node.action.refusal() {
+            self.fail(node.span, refusal);
+            return None;
+        }
         match &node.action {
             Action::SetVar(write) => {
                 let effect = self.setvar(write);
@@ -276,11 +272,20 @@ impl<'a> RuleCompiler<'a> {
                 let effect = self.ctl(ctl);
                 self.check(node.span, effect).flatten()
             }
+            Action::Persist(persist) => {
+                let effect = super::persist::compile(persist, &mut self.parts.tx);
+                self.check(node.span, effect).map(Effect::Persist)
+            }
+            Action::Sanitise(sanitise) => Some(Effect::Sanitise(sanitise.clone())),
             _ => None,
         }
     }
 
     fn setvar(&mut self, write: &SetVar) -> Result<Effect, String> {
+        if let Some(collection) = write.collection {
+            let write = super::persist::write(collection, write, &mut self.parts.tx)?;
+            return Ok(Effect::Persist(write));
+        }
         let name = Template::parse(&write.name, &mut self.parts.tx)?;
         let name = match name.constant() {
             Some(_) => TxName::Slot(self.parts.tx.intern(&write.name)),
@@ -302,7 +307,11 @@ impl<'a> RuleCompiler<'a> {
             Ctl::ResponseBodyAccess(on) => Effect::ResponseBodyAccess(*on),
             Ctl::RuleEngine(mode) => Effect::RuleEngine(*mode),
             Ctl::AuditEngine(mode) => Effect::AuditEngine(*mode),
-            Ctl::Ignored => return Ok(None),
+            Ctl::AuditLogParts(change) => Effect::AuditLogParts(*change),
+            Ctl::RequestBodyBytes(bytes) => Effect::RequestBodyBytes(*bytes),
+            Ctl::ResponseBodyBytes(bytes) => Effect::ResponseBodyBytes(*bytes),
+            Ctl::ForceResponseBodyVariable(on) => Effect::ForceResponseBodyVariable(*on),
+            Ctl::DebugLogLevel | Ctl::Refused(..) => return Ok(None),
         }))
     }
 

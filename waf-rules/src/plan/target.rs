@@ -5,7 +5,7 @@ use regex::bytes::Regex;
 use crate::operator::selector_pattern;
 use crate::seclang::ast::{self, Selector};
 use crate::tx::{TxNames, TxSlot};
-use crate::variable::{Kind, Variable};
+use crate::variable::{Kind, Variable, environment};
 
 /// What a link looks at.
 #[derive(Debug, Clone)]
@@ -37,11 +37,39 @@ pub(crate) enum Matcher {
 
 impl Target {
     pub(crate) fn compile(target: &ast::Target, names: &mut TxNames) -> Result<Self, String> {
+        target.variable.kind.check(target.variable.name)?;
+        if target.variable.kind == Kind::Environment {
+            environment::check(target.selector.as_ref())?;
+        }
         let matcher = match (&target.selector, target.variable.kind) {
             (Some(Selector::Name(name)), Kind::Tx) => Matcher::Slot(names.intern(name)),
             (selector, _) => Matcher::compile(selector.as_ref())?,
         };
         Ok(Self { variable: target.variable, matcher, count: target.count, slots: Box::default() })
+    }
+
+    /// Can be looked at together with another target of the same variable.
+    pub(crate) fn takes_same(&self, other: &Self) -> bool {
+        match (&self.matcher, &other.matcher) {
+            (Matcher::Name(one), Matcher::Name(other)) => one.eq_ignore_ascii_case(other),
+            (Matcher::Slot(one), Matcher::Slot(other)) => one == other,
+            (Matcher::Pattern(one), Matcher::Pattern(other)) if self.variable.kind == Kind::Tx => {
+                one.as_str() == other.as_str()
+            }
+            (Matcher::All, Matcher::All) => true,
+            (Matcher::All | Matcher::Pattern(_), Matcher::All | Matcher::Pattern(_)) => {
+                self.variable.kind != Kind::Tx
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes the transaction variable of this slot.
+    pub(crate) fn takes_slot(&self, slot: TxSlot) -> bool {
+        match self.matcher {
+            Matcher::Slot(own) => own == slot,
+            _ => self.slots.contains(&slot),
+        }
     }
 
     /// Finds the variables a `TX` pattern takes, once every name is known.
@@ -58,6 +86,7 @@ impl Target {
 
 impl Exclusion {
     pub(crate) fn compile(target: &ast::Target) -> Result<Self, String> {
+        target.variable.kind.check(target.variable.name)?;
         Ok(Self { variable: target.variable, matcher: Matcher::compile(target.selector.as_ref())? })
     }
 

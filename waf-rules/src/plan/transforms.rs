@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::bytes::ByteSet;
 use crate::transform::Transform;
 
 /// A place in the trie: the list of transformations on the way from the root.
@@ -13,11 +14,26 @@ impl Node {
     pub(crate) const ROOT: Self = Self(0);
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Transforms {
     /// Parent and last transformation of every node but the root.
     steps: Vec<(Node, Transform)>,
     children: HashMap<(Node, Transform), Node>,
+    /// What each node's list may change.
+    changes: Vec<Changes>,
+}
+
+/// Which values a list may change: those with one of these bytes, or any.
+#[derive(Debug, Clone, Copy, Default)]
+struct Changes {
+    triggers: ByteSet,
+    any: bool,
+}
+
+impl Default for Transforms {
+    fn default() -> Self {
+        Self { steps: Vec::new(), children: HashMap::new(), changes: vec![Changes::default()] }
+    }
 }
 
 impl Transforms {
@@ -41,6 +57,12 @@ impl Transforms {
         self.steps[node.0 as usize - 1]
     }
 
+    /// The list leaves every value alone that is made of these bytes only.
+    pub(crate) fn is_identity(&self, node: Node, present: &ByteSet) -> bool {
+        let changes = &self.changes[node.0 as usize];
+        !changes.any && !changes.triggers.intersects(present)
+    }
+
     fn child(&mut self, parent: Node, transform: Transform) -> Result<Node, String> {
         if let Some(node) = self.children.get(&(parent, transform)) {
             return Ok(*node);
@@ -48,6 +70,11 @@ impl Transforms {
         let next = u16::try_from(self.len())
             .map_err(|_| "more than 65535 transformation lists".to_owned())?;
         self.steps.push((parent, transform));
+        let (before, triggers) = (self.changes[parent.0 as usize], *transform.triggers());
+        self.changes.push(Changes {
+            triggers: before.triggers.union(triggers),
+            any: before.any || triggers == ByteSet::ALL,
+        });
         self.children.insert((parent, transform), Node(next));
         Ok(Node(next))
     }

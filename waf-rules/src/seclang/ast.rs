@@ -22,13 +22,23 @@ pub(crate) enum Directive {
     Action(Vec<ActionNode>),
     DefaultAction(Vec<ActionNode>),
     Marker(String),
-    /// Names a rule set in audit logs, which are the caller's: no effect.
-    ComponentSignature,
-    Include(Word),
+    /// The name of a rule set, for audit records.
+    Component(String),
+    Include {
+        path: Word,
+        /// Nothing is wrong when no file matches.
+        optional: bool,
+    },
+    /// A rule whose problems were reported; `chain` tells whether another follows it.
+    Broken {
+        chain: bool,
+    },
     Remove(RuleSet),
     UpdateTargets {
         rules: RuleSet,
         targets: Vec<Target>,
+        /// Targets that the new ones take the place of.
+        replaced: Vec<Target>,
     },
     UpdateActions {
         id: u32,
@@ -39,6 +49,8 @@ pub(crate) enum Directive {
         name: &'static str,
         values: Vec<Word>,
     },
+    /// A setting whose value says what happens anyway.
+    Satisfied,
     /// A directive that other engines need and this one does not: accepted, reported, without effect.
     Ignored {
         name: &'static str,
@@ -76,6 +88,19 @@ pub(crate) struct Target {
     pub(crate) selector: Option<Selector>,
     pub(crate) count: bool,
     pub(crate) exclude: bool,
+}
+
+impl Target {
+    /// The same variable, selector and form, wherever it is written.
+    pub(crate) fn means_the_same(&self, other: &Self) -> bool {
+        let selectors = match (&self.selector, &other.selector) {
+            (Some(Selector::Name(a)), Some(Selector::Name(b))) => a.eq_ignore_ascii_case(b),
+            (a, b) => a == b,
+        };
+        std::ptr::eq(self.variable, other.variable)
+            && selectors
+            && (self.count, self.exclude) == (other.count, other.exclude)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! `length` (decimal), `md5` and `sha1` (raw bytes; rules add `hexEncode`).
 
 pub(super) fn length(input: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(input.len().to_string().as_bytes());
+    crate::bytes::push_display(input.len(), out);
 }
 
 pub(super) fn md5(input: &[u8], out: &mut Vec<u8>) {

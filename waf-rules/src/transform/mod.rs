@@ -16,6 +16,7 @@ mod html_entity_decode;
 mod js_decode;
 mod normalize_path;
 mod nulls;
+mod parity;
 mod sql_hex_decode;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,11 @@ struct Entry {
     name: &'static str,
     apply: Apply,
     triggers: ByteSet,
+}
+
+/// Names of all transformations.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|entry| entry.name)
 }
 
 impl Transform {
@@ -95,6 +101,9 @@ static TABLE: &[Entry] = &[
     entry("normalisePathWin", normalize_path::windows, ByteSet::of(b"/.\\")),
     entry("normalizePath", normalize_path::unix, ByteSet::of(b"/.")),
     entry("normalizePathWin", normalize_path::windows, ByteSet::of(b"/.\\")),
+    entry("parityEven7bit", parity::even, ByteSet::ALL),
+    entry("parityOdd7bit", parity::odd, ByteSet::ALL),
+    entry("parityZero7bit", parity::zero, ByteSet::range(0x80, 0xff)),
     entry("removeComments", comments::remove, COMMENT),
     entry("removeCommentsChar", comments::remove_chars, COMMENT),
     entry("removeNulls", nulls::remove, ByteSet::of(b"\0")),

@@ -2,6 +2,8 @@
 //! path keeps the `..` that lead out of it, an absolute one cannot leave its root. The Windows form
 //! reads `\` as `/` first. One pass: no rescan, whatever the input (CVE-2023-38285).
 
+use smallvec::SmallVec;
+
 pub(super) fn unix(input: &[u8], out: &mut Vec<u8>) {
     resolve(input, |byte| byte == b'/', out);
 }
@@ -14,7 +16,7 @@ fn resolve(input: &[u8], is_slash: impl Fn(u8) -> bool, out: &mut Vec<u8>) {
     let start = out.len();
     let absolute = input.first().is_some_and(|byte| is_slash(*byte));
     // Where each kept segment begins in `out`, so that `..` can take the last one back.
-    let mut kept: Vec<usize> = Vec::new();
+    let mut kept: SmallVec<[usize; 16]> = SmallVec::new();
     let root = start + usize::from(absolute);
     if absolute {
         out.push(b'/');

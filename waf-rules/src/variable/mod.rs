@@ -3,9 +3,12 @@
 //! What a request brings is kept once per [`Store`]; a variable is a *view* of one or two stores,
 //! of their values or of their names. `ARGS` for example is the values of the query and of the body.
 
+pub(crate) mod environment;
 mod names;
 
-pub(crate) use names::{UNCONDITIONAL, XML_ATTRIBUTES, lookup, suggest};
+use crate::collection::Collection;
+
+pub(crate) use names::{DIFFERS, REFUSED, TABLE, UNCONDITIONAL, XML_ATTRIBUTES, lookup, suggest};
 
 /// A collection filled once per transaction. A scalar is a collection with one nameless entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,10 +22,11 @@ pub(crate) enum Store {
     FilesCombinedSize,
     FilesNames,
     FilesSizes,
-    FullRequestLength,
+    FilesTmpContent,
     InboundDataError,
     MultipartBoundaryQuoted,
     MultipartBoundaryWhitespace,
+    MultipartCrlfLfLines,
     MultipartDataAfter,
     MultipartDataBefore,
     MultipartFileLimitExceeded,
@@ -41,6 +45,7 @@ pub(crate) enum Store {
     QueryString,
     RemoteAddr,
     RemotePort,
+    RemoteUser,
     ReqbodyError,
     ReqbodyErrorMsg,
     ReqbodyProcessor,
@@ -65,9 +70,11 @@ pub(crate) enum Store {
     ServerAddr,
     ServerName,
     ServerPort,
+    SessionId,
     StatusLine,
     UniqueId,
     UrlencodedError,
+    UserId,
     WebAppId,
     Xml,
     XmlAttributes,
@@ -93,6 +100,52 @@ pub(crate) enum Kind {
     MatchedVarsNames,
     /// Metadata of the rule that is running: `RULE:id` and so on.
     Rule,
+    /// A persistent collection, once a rule has opened it.
+    Collection(Collection),
+    /// The time that the caller gave.
+    Clock(ClockField),
+    /// Allowed variables of the process's environment.
+    Environment,
+    /// The most severe level of a rule that matched, as its number; 255 before any did.
+    HighestSeverity,
+    /// Line, headers and body as one text, or its length.
+    FullRequest,
+    FullRequestLength,
+    /// The same in every transaction.
+    Constant(&'static str),
+    /// Cannot be had; what to do instead. An error where the rule is not removed.
+    Refused(&'static str),
+}
+
+impl Kind {
+    /// An error for a variable that cannot be had.
+    pub(crate) fn check(self, name: &str) -> Result<(), String> {
+        match self {
+            Self::Refused(why) => Err(format!("variable {name} is not supported: {why}")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What the clock shows, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ClockField {
+    /// Microseconds since the transaction began.
+    Duration,
+    /// `HH:MM:SS`.
+    Time,
+    /// Day of the month, 1 to 31.
+    Day,
+    /// Seconds since 1970.
+    Epoch,
+    Hour,
+    Minute,
+    /// 0 to 11, as C counts.
+    Month,
+    Second,
+    /// 0 is Sunday.
+    Weekday,
+    Year,
 }
 
 /// A variable: the name as logs show it, and what it reads.

@@ -56,6 +56,12 @@ fn profile(folder: &Path) -> Profile {
     Profile::new(&load(folder, SETUP), options).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
+/// Some tests, as seeds for fuzzing; none where there is no CRS.
+pub(crate) fn sample() -> Vec<Test> {
+    let tests = folder().map(|folder| tests(&folder)).unwrap_or_default();
+    tests.into_iter().step_by(10).collect()
+}
+
 fn tests(folder: &Path) -> Vec<Test> {
     read(&folder.join("tests/regression/tests"))
 }

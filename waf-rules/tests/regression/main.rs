@@ -3,11 +3,15 @@
 //!
 //! The CRS is not part of the project. `YETT_CRS` names its folder (rules, set-up example, tests);
 //! without it `../shared/crs` beside the workspace is tried, and when there is none its tests say
-//! so and do nothing.
+//! so and do nothing. `YETT_CRS3` names the root below which the files of Debian's `modsecurity-crs` are (its
+//! own root by default), with the same remark.
 #![allow(clippy::panic, reason = "tests only: every failure to set up is one")]
 
+mod bodies;
 mod builtin;
 mod crs;
+mod crs3;
+mod fuzz;
 mod robust;
 
 use std::path::Path;

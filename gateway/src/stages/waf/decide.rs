@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, header};
 use waf_rules::{Action, Exceeded, Interruption, Match, Outcome, Transaction, Verdict};
 
+use super::coding::{Coding, decode};
 use super::plan::Plan;
 use super::show;
 use crate::base::bounds;
@@ -30,6 +30,10 @@ pub struct Inspection {
     closed: bool,
     /// So many matches were given to a log.
     logged: usize,
+    /// How the body is coded.
+    coding: Coding,
+    /// Its coding is not what the head says.
+    broken: Option<Box<Finding>>,
     /// What was seen of the answer, once there is one.
     pub(super) answer: Option<Inspected>,
     /// Bytes of its body that were inspected.
@@ -57,9 +61,10 @@ impl Inspection {
         let mut inspection = Inspection::begin(plan, request.client);
         show::request(&mut inspection.transaction, request, sent);
         let verdict = inspection.transaction.head();
-        let decision =
-            inspection.judge(verdict).and_then(|()| inspection.readable(request.headers));
-        (inspection, decision)
+        let decision = inspection.judge(verdict);
+        let (coding, readable) = Coding::of(request.headers, plan.inspect);
+        inspection.coding = coding;
+        (inspection, decision.and(readable))
     }
 
     /// Shows a head to the rules that was refused at the door. Nothing depends on them any more: what they find is
@@ -97,6 +102,8 @@ impl Inspection {
             ended: false,
             closed: false,
             logged: 0,
+            coding: Coding::Plain,
+            broken: None,
             answer: None,
             answer_bytes: 0,
         }
@@ -115,6 +122,18 @@ impl Inspection {
 
     /// The inspected part of the body. `complete`: there is no more.
     pub fn feed(&mut self, bytes: &[u8], complete: bool) {
+        match std::mem::take(&mut self.coding) {
+            Coding::Plain => self.show(bytes, complete),
+            Coding::Coded(decoder) => {
+                let decoded = decode(decoder, bytes, complete);
+                self.show(&decoded.bytes, !decoded.cut);
+                self.broken = decoded.broken;
+            }
+            Coding::Opaque => self.inspected = Inspected::Head,
+        }
+    }
+
+    fn show(&mut self, bytes: &[u8], complete: bool) {
         let kept = bytes.len().min(self.plan.inspect);
         self.cut |= kept < bytes.len() || !complete;
         if self.transaction.body_chunk(&bytes[..kept]).is_err() || self.cut {
@@ -129,6 +148,9 @@ impl Inspection {
         }
         let verdict = self.transaction.body();
         self.judge(verdict)?;
+        if let Some(broken) = self.broken.take() {
+            return Err(broken);
+        }
         // Whoever reads the body may have refused it already; what was not seen never passes as seen.
         if self.plan.reject && self.cut {
             return Err(too_large(self.plan.inspect));
@@ -196,22 +218,6 @@ impl Inspection {
             response: self.answer,
             matches: self.transaction.matches().iter().map(rule_match).collect(),
         }
-    }
-
-    /// A coding hides the body from the rules: it would be an open door beside the guarded one.
-    fn readable(&self, headers: &HeaderMap) -> Decision<()> {
-        let coded = headers
-            .get_all(header::CONTENT_ENCODING)
-            .iter()
-            .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
-        if self.plan.inspect > 0 && coded {
-            return Err(Finding::new(
-                Code::WafBodyUnreadable,
-                "Content-Encoding of an inspected body",
-            )
-            .detail("this route takes request bodies without Content-Encoding only"));
-        }
-        Ok(())
     }
 
     fn judge(&mut self, verdict: Verdict) -> Decision<()> {

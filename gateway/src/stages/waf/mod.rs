@@ -7,6 +7,7 @@
 //!   `waf.response_too_large`.
 
 pub mod answer;
+mod coding;
 pub mod decide;
 pub mod plan;
 pub mod section;

@@ -239,6 +239,7 @@ impl Profiles {
                 },
                 ..Bounds::default()
             },
+            ..ProfileOptions::default()
         };
         match Profile::new(&base.ruleset, options) {
             Ok(profile) => Some(Plan {

@@ -132,6 +132,7 @@ fn credentials_in_prose_and_paths_are_taken_out() {
     assert_eq!(path("/a;jsessionid=ABCDEF/b"), format!("/a;jsessionid={REDACTED}"));
     assert_eq!(prose("score 10, threshold 5"), "score 10, threshold 5");
     assert_eq!(prose("exp: 12, now: 14"), "exp: 12, now: 14");
+    assert_eq!(prose("session.referer_check=t found"), "session.referer_check=t found");
 }
 
 #[test]

@@ -76,37 +76,84 @@ fn quoted_value(quoted: &[u8], flags: &mut Flags) -> (Vec<u8>, usize) {
     (value, at)
 }
 
-/// The extended form (`filename*`) wins, as RFC 6266 says; one name given twice is a doubt.
+/// The extended form (`filename*`) wins, as RFC 6266 says; one name given twice is a doubt, and so is
+/// one given in pieces (RFC 2231, section 3), which RFC 7578 does not have: the pieces are joined.
 fn collect(parameters: Vec<(Vec<u8>, Vec<u8>)>, flags: &mut Flags) -> Disposition {
-    let mut found = Disposition::default();
-    let (mut plain, mut extended) = ([0_u8; 2], [0_u8; 2]);
+    let mut found = [Given::default(), Given::default()];
     for (name, value) in parameters {
-        let (place, slot) = match name.strip_suffix(b"*").unwrap_or(&name) {
-            b"name" => (0, &mut found.name),
-            b"filename" => (1, &mut found.filename),
+        let star = memchr::memchr(b'*', &name);
+        let place = match &name[..star.unwrap_or(name.len())] {
+            b"name" => 0,
+            b"filename" => 1,
             _ => {
                 flags.invalid_part = true;
                 continue;
             }
         };
-        if name.ends_with(b"*") {
-            extended[place] += 1;
-            *slot = Some(decode_extended(&value));
-        } else {
-            plain[place] += 1;
-            if extended[place] == 0 {
-                *slot = Some(value);
+        let suffix = star.map(|star| &name[star + 1..]);
+        flags.invalid_part |= !found[place].take(suffix, value);
+    }
+    let [name, filename] = found.map(Given::value);
+    flags.invalid_part |= name.is_none();
+    Disposition { name, filename }
+}
+
+/// All forms in which one parameter was given.
+#[derive(Debug, Default)]
+struct Given {
+    plain: Option<Vec<u8>>,
+    extended: Option<Vec<u8>>,
+    /// Number, whether it is percent-encoded, and text.
+    pieces: Vec<(u32, bool, Vec<u8>)>,
+}
+
+impl Given {
+    /// Notes a form by what stands behind the star; false for a doubt.
+    fn take(&mut self, suffix: Option<&[u8]>, value: Vec<u8>) -> bool {
+        let first = self.plain.is_none() && self.extended.is_none() && self.pieces.is_empty();
+        match suffix {
+            None => {
+                self.plain = Some(value);
+                first
+            }
+            Some(b"") => {
+                self.extended = Some(decode_extended(&value));
+                first
+            }
+            Some(number) => {
+                let encoded = number.ends_with(b"*");
+                let digits = number.strip_suffix(b"*").unwrap_or(number);
+                let number =
+                    std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+                self.pieces.push((number.unwrap_or(u32::MAX), encoded, value));
+                false
             }
         }
     }
-    flags.invalid_part |= plain.iter().zip(&extended).any(|(plain, extended)| plain + extended > 1);
-    flags.invalid_part |= found.name.is_none();
-    found
+
+    fn value(mut self) -> Option<Vec<u8>> {
+        if self.pieces.is_empty() {
+            return self.extended.or(self.plain);
+        }
+        self.pieces.sort_by_key(|(number, _, _)| *number);
+        let mut joined = Vec::new();
+        for (at, (_, encoded, text)) in self.pieces.iter().enumerate() {
+            match (encoded, at) {
+                (true, 0) => joined.extend(decode_extended(text)),
+                (true, _) => joined.extend(percent_decoded(text)),
+                (false, _) => joined.extend_from_slice(text),
+            }
+        }
+        Some(joined)
+    }
 }
 
 /// `charset'language'percent-encoded`, RFC 8187; the bytes are taken as they are.
 fn decode_extended(value: &[u8]) -> Vec<u8> {
-    let text = value.splitn(3, |byte| *byte == b'\'').nth(2).unwrap_or(value);
+    percent_decoded(value.splitn(3, |byte| *byte == b'\'').nth(2).unwrap_or(value))
+}
+
+fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let (mut out, mut at) = (Vec::new(), 0);
     while at < text.len() {
         match (text[at], hex_pair(text, at + 1)) {

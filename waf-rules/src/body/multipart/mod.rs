@@ -17,6 +17,8 @@ pub(crate) struct Flags {
     pub(crate) header_folding: bool,
     pub(crate) invalid_header_folding: bool,
     pub(crate) lf_line: bool,
+    /// Some line of the structure ends in CR LF; not a doubt by itself.
+    pub(crate) crlf_line: bool,
     pub(crate) missing_semicolon: bool,
     pub(crate) invalid_quoting: bool,
     pub(crate) invalid_part: bool,

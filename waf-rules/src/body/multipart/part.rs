@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::disposition::{self, Disposition};
 use super::{Flags, Part, PartBounds, boundary};
+use crate::body::charset::Charset;
 use crate::body::{BodyError, go_on};
 
 /// Reads a body and hands on each part. Flags are set whatever the result.
@@ -96,7 +97,7 @@ impl<'a> Reader<'a, '_> {
     fn headers(&mut self) -> Result<Vec<Vec<u8>>, BodyError> {
         let mut headers: Vec<Vec<u8>> = Vec::new();
         while let Some(line) = self.line() {
-            self.flags.lf_line |= self.ended_by_lf();
+            self.note_line_end();
             match line.first() {
                 None => return Ok(headers),
                 Some(b' ' | b'\t') => {
@@ -107,7 +108,7 @@ impl<'a> Reader<'a, '_> {
                     }
                 }
                 Some(_) => {
-                    self.flags.invalid_part |= !line.contains(&b':');
+                    self.flags.invalid_part |= !line.contains(&b':') || is_doubtful(line);
                     headers.push(line.to_vec());
                 }
             }
@@ -163,10 +164,11 @@ impl<'a> Reader<'a, '_> {
         Some(rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]))
     }
 
-    /// The line just read ends in a bare line feed.
-    fn ended_by_lf(&self) -> bool {
+    fn note_line_end(&mut self) {
         let read = &self.body[..self.at];
-        read.ends_with(b"\n") && !read.ends_with(b"\r\n")
+        let crlf = read.ends_with(b"\r\n");
+        self.flags.crlf_line |= crlf;
+        self.flags.lf_line |= read.ends_with(b"\n") && !crlf;
     }
 
     fn classify(&mut self, line: &[u8]) -> Line {
@@ -184,7 +186,21 @@ impl<'a> Reader<'a, '_> {
             }
         };
         self.flags.boundary_whitespace |= after.trim_ascii_end().len() < after.len();
-        self.flags.lf_line |= self.ended_by_lf();
+        self.note_line_end();
         kind
+    }
+}
+
+/// A part that asks to be decoded before it is read: another transfer encoding, or a character set in
+/// which ASCII does not mean ASCII (CVE-2022-39956).
+fn is_doubtful(header: &[u8]) -> bool {
+    let colon = memchr::memchr(b':', header).unwrap_or(header.len());
+    let value = header.get(colon + 1..).unwrap_or_default().trim_ascii();
+    match header[..colon].trim_ascii().to_ascii_lowercase().as_slice() {
+        b"content-transfer-encoding" => !["7bit", "8bit", "binary"]
+            .iter()
+            .any(|plain| value.eq_ignore_ascii_case(plain.as_bytes())),
+        b"content-type" => !matches!(Charset::of(value), Ok(None | Some(Charset::Ascii))),
+        _ => false,
     }
 }

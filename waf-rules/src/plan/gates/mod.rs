@@ -135,7 +135,8 @@ impl ClassTable {
 impl Needs {
     fn of(operator: &Operator) -> Self {
         match operator {
-            Operator::Rx(rx) => Self::of_pattern(rx.pattern()),
+            Operator::Rx(rx) | Operator::RxGlobal(rx) => Self::of_pattern(rx.pattern()),
+            Operator::Verify(verify) => Self::of_pattern(verify.pattern()),
             Operator::Pm(pm) => Self::of_phrases(pm.literals()),
             Operator::Text(test, argument) if test.needs_argument() => {
                 argument.constant().map(Self::of_text).unwrap_or_default()

@@ -2,11 +2,14 @@
 
 use super::{Gates, Needs};
 use crate::bytes::present;
-use crate::operator::Operator;
+use crate::operator::{Constants, Operator};
 use crate::tx::TxNames;
 
 fn compile(pattern: &str) -> Operator {
-    Operator::compile("rx", pattern, &mut TxNames::default(), &|_| Err("no files".into())).unwrap()
+    Operator::compile("rx", pattern, &mut TxNames::default(), &Constants::new(), &|_| {
+        Err("no files".into())
+    })
+    .unwrap()
 }
 
 #[test]

@@ -27,6 +27,11 @@ pub(super) fn parse(word: &Word, problems: &mut Problems<'_>) -> Option<Vec<Acti
     complete.then_some(actions)
 }
 
+/// The list holds `chain`, whatever else is wrong in it.
+pub(super) fn holds_chain(text: &str) -> bool {
+    split(text).into_iter().any(|range| text[range].eq_ignore_ascii_case("chain"))
+}
+
 /// Splits at commas outside single quotes, without the blanks around each part.
 fn split(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();

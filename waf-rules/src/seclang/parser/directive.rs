@@ -7,8 +7,9 @@ use crate::seclang::lexer::{LexError, Statement, Word};
 use crate::seclang::nearest;
 
 /// Directives that make or change rules; the rest are settings.
-const RULE_DIRECTIVES: &[&str] = &[
+pub(crate) const RULE_DIRECTIVES: &[&str] = &[
     "Include",
+    "IncludeOptional",
     "SecAction",
     "SecComponentSignature",
     "SecDefaultAction",
@@ -40,9 +41,9 @@ fn rule_directive(name: &str) -> Option<&'static str> {
 fn rule(name: &str, statement: &Statement, problems: &mut Problems<'_>) -> Option<Directive> {
     match name {
         "SecRule" => sec_rule(statement, problems),
-        "SecAction" => {
-            one(statement, problems, |word, p| actions::parse(word, p).map(Directive::Action))
-        }
+        "SecAction" => one(statement, problems, |word, p| {
+            Some(actions::parse(word, p).map_or_else(|| broken(word), Directive::Action))
+        }),
         "SecDefaultAction" => one(statement, problems, |word, p| {
             actions::parse(word, p).map(Directive::DefaultAction)
         }),
@@ -50,9 +51,10 @@ fn rule(name: &str, statement: &Statement, problems: &mut Problems<'_>) -> Optio
             one(statement, problems, |word, _| Some(Directive::Marker(word.text.clone())))
         }
         "SecComponentSignature" => {
-            one(statement, problems, |_, _| Some(Directive::ComponentSignature))
+            one(statement, problems, |word, _| Some(Directive::Component(word.text.clone())))
         }
-        "Include" => one(statement, problems, |word, _| Some(Directive::Include(word.clone()))),
+        "Include" => include(statement, problems, false),
+        "IncludeOptional" => include(statement, problems, true),
         "SecRuleRemoveById" => remove_by_id(statement, problems),
         "SecRuleRemoveByTag" => remove(statement, problems, RuleSet::Tag),
         "SecRuleRemoveByMsg" => remove(statement, problems, RuleSet::Message),
@@ -81,7 +83,25 @@ fn sec_rule(statement: &Statement, problems: &mut Problems<'_>) -> Option<Direct
     let operator = operator::parse(&words[1], problems);
     let actions =
         words.get(2).map_or_else(|| Some(Vec::new()), |word| actions::parse(word, problems));
-    Some(Directive::Rule { targets: targets?, operator: operator?, actions: actions? })
+    match (targets, operator, actions) {
+        (Some(targets), Some(operator), Some(actions)) => {
+            Some(Directive::Rule { targets, operator, actions })
+        }
+        _ => words.get(2).map(broken).or(Some(Directive::Broken { chain: false })),
+    }
+}
+
+/// A rule with problems keeps its place in a chain, so that its neighbours are not misread.
+fn broken(actions: &Word) -> Directive {
+    Directive::Broken { chain: actions::holds_chain(&actions.text) }
+}
+
+fn include(
+    statement: &Statement,
+    problems: &mut Problems<'_>,
+    optional: bool,
+) -> Option<Directive> {
+    one(statement, problems, |word, _| Some(Directive::Include { path: word.clone(), optional }))
 }
 
 fn ids(text: &str) -> Result<RuleSet, String> {
@@ -111,10 +131,12 @@ fn update_targets(
     problems: &mut Problems<'_>,
     rules: impl Fn(&str) -> Result<RuleSet, String>,
 ) -> Option<Directive> {
-    let words = arguments(statement, 2, 2, problems)?;
+    let words = arguments(statement, 2, 3, problems)?;
     let rules = problems.check(words[0].span, rules(&words[0].text));
     let targets = targets::parse(&words[1], problems);
-    Some(Directive::UpdateTargets { rules: rules?, targets: targets? })
+    let replaced =
+        words.get(2).map_or_else(|| Some(Vec::new()), |word| targets::parse(word, problems));
+    Some(Directive::UpdateTargets { rules: rules?, targets: targets?, replaced: replaced? })
 }
 
 /// `SecRuleUpdateActionById ID[:LINK] ACTIONS`; LINK counts chain members from 0.
@@ -137,11 +159,33 @@ fn setting(name: &Word, statement: &Statement, problems: &mut Problems<'_>) -> O
             let words = arguments(statement, *least, *most, problems)?;
             Some(Directive::Setting { name, values: words.to_vec() })
         }
+        Some(Setting::Fixed { values, why, .. }) => fixed(statement, values, why, problems),
+        Some(Setting::Refused { name: known, why }) => {
+            problems.fail(name.span, format!("{known} is not supported: {why}"))
+        }
         None => problems.fail(name.span, unknown(&name.text)),
     }
 }
 
+/// A value that says what happens anyway needs no effect.
+fn fixed(
+    statement: &Statement,
+    values: &[&str],
+    why: &str,
+    problems: &mut Problems<'_>,
+) -> Option<Directive> {
+    let word = &arguments(statement, 1, 1, problems)?[0];
+    if values.iter().any(|value| value.eq_ignore_ascii_case(&word.text)) {
+        return Some(Directive::Satisfied);
+    }
+    let (name, only) = (&statement.words[0].text, values.join(" or "));
+    problems.fail(word.span, format!("{name} `{}`, only {only} is supported: {why}", word.text))
+}
+
 fn unknown(name: &str) -> String {
+    if name.starts_with('<') {
+        return format!("`{name}` is Apache's, not SecLang: give the lines inside it without it");
+    }
     let known = RULE_DIRECTIVES.iter().copied().chain(settings::names());
     match nearest(name, known) {
         Some(near) => format!("unknown directive `{name}`, did you mean `{near}`?"),

@@ -1,9 +1,9 @@
 //! Statements to syntax tree. Reports every problem of a source, never only the first.
 
 mod actions;
-mod directive;
+pub(crate) mod directive;
 mod operator;
-mod settings;
+pub(crate) mod settings;
 mod targets;
 
 use super::ast::{IdRange, Node};

@@ -16,7 +16,9 @@ pub(super) fn parse(word: &Word, problems: &mut Problems<'_>) -> Option<Operator
     let named = text[at..].starts_with('@');
     let (name, argument_at) = if named { name(text, at + 1) } else { ("rx", at) };
     let span = word.locate(at, argument_at.max(at + 1));
-    let Some(name) = operator::NAMES.iter().find(|known| known.eq_ignore_ascii_case(name)) else {
+    let refused = operator::REFUSED.iter().map(|(known, _)| known);
+    let mut known = operator::NAMES.iter().chain(refused);
+    let Some(name) = known.find(|known| known.eq_ignore_ascii_case(name)) else {
         return problems.fail(span, unknown(name));
     };
     Some(Operator {

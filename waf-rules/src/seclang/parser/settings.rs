@@ -1,9 +1,15 @@
 //! The directives that set the engine rather than make rules.
 
-/// A directive this engine obeys, or one it accepts because recommended configurations hold it.
+/// How a directive is treated.
 pub(crate) enum Setting {
+    /// Obeyed.
     Applied { name: &'static str, least: usize, most: usize },
+    /// Accepted with these values, which say what happens here anyway; any other is refused.
+    Fixed { name: &'static str, values: &'static [&'static str], why: &'static str },
+    /// Accepted because recommended configurations hold it, and reported: `why` names what rules it here.
     Ignored { name: &'static str, why: &'static str },
+    /// Cannot be done; `why` names what to do instead.
+    Refused { name: &'static str, why: &'static str },
 }
 
 /// The setting of this name, in any case.
@@ -18,7 +24,10 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 impl Setting {
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Applied { name, .. } | Self::Ignored { name, .. } => name,
+            Self::Applied { name, .. }
+            | Self::Fixed { name, .. }
+            | Self::Ignored { name, .. }
+            | Self::Refused { name, .. } => name,
         }
     }
 }
@@ -27,19 +36,36 @@ const fn applied(name: &'static str) -> Setting {
     Setting::Applied { name, least: 1, most: 1 }
 }
 
+const fn off(name: &'static str, why: &'static str) -> Setting {
+    Setting::Fixed { name, values: &["Off"], why }
+}
+
 const fn ignored(name: &'static str, why: &'static str) -> Setting {
     Setting::Ignored { name, why }
 }
 
-const LOGGING: &str = "records are made by the caller from the transaction's matches";
+const fn refused(name: &'static str, why: &'static str) -> Setting {
+    Setting::Refused { name, why }
+}
+
+const AUDIT_SINK: &str =
+    "where and how audit records are written is the gateway's `telemetry` section";
+const DEBUG: &str = "there is no debug log; `yett explain` shows every decision of a request";
 const NO_FILES: &str = "bodies stay in bounded memory, nothing is written to disk";
-const LINEAR: &str = "matching is linear in the input, there is no match limit to set";
-const PERSISTENT: &str = "persistent collections are not kept";
-const SERVER: &str = "belongs to the server, not to the rules";
+const LINEAR: &str =
+    "matching is linear in the input, there is no match limit to set; work is bounded per request";
+const MEMORY: &str = "persistent collections are kept in memory, within bounds";
+const SERVER: &str = "belongs to the server: see the gateway's own configuration";
+const CONNECTIONS: &str = "connections are bounded by the gateway's listeners; use its limits";
+const HASHING: &str = "responses are not rewritten; sign links in the application";
 
 pub(crate) static DIRECTIVES: &[Setting] = &[
+    applied("SecArgumentSeparator"),
     applied("SecArgumentsLimit"),
     applied("SecAuditEngine"),
+    applied("SecAuditLogParts"),
+    applied("SecAuditLogRelevantStatus"),
+    applied("SecCollectionTimeout"),
     applied("SecRequestBodyAccess"),
     applied("SecRequestBodyJsonDepthLimit"),
     applied("SecRequestBodyLimit"),
@@ -51,35 +77,93 @@ pub(crate) static DIRECTIVES: &[Setting] = &[
     Setting::Applied { name: "SecResponseBodyMimeType", least: 1, most: 64 },
     Setting::Applied { name: "SecResponseBodyMimeTypesClear", least: 0, most: 0 },
     applied("SecRuleEngine"),
+    applied("SecSensorId"),
+    Setting::Applied { name: "SecUnicodeMapFile", least: 1, most: 2 },
+    applied("SecUnicodeCodePage"),
     applied("SecUploadFileLimit"),
     applied("SecWebAppId"),
-    ignored("SecArgumentSeparator", "the separator is `&`"),
-    ignored("SecAuditLog", LOGGING),
-    ignored("SecAuditLog2", LOGGING),
-    ignored("SecAuditLogDirMode", LOGGING),
-    ignored("SecAuditLogFileMode", LOGGING),
-    ignored("SecAuditLogFormat", LOGGING),
-    ignored("SecAuditLogParts", LOGGING),
-    ignored("SecAuditLogRelevantStatus", LOGGING),
-    ignored("SecAuditLogStorageDir", LOGGING),
-    ignored("SecAuditLogType", LOGGING),
-    ignored("SecCollectionTimeout", PERSISTENT),
-    ignored("SecConnEngine", SERVER),
-    ignored("SecCookieFormat", "cookies are read as version 0"),
-    ignored("SecDataDir", PERSISTENT),
-    ignored("SecDebugLog", LOGGING),
-    ignored("SecDebugLogLevel", LOGGING),
-    ignored("SecDisableBackendCompression", SERVER),
+    Setting::Fixed {
+        name: "SecCookieFormat",
+        values: &["0"],
+        why: "cookies are read as version 0; version 1 died with RFC 6265",
+    },
+    Setting::Fixed {
+        name: "SecCookieV0Separator",
+        values: &[";"],
+        why: "cookies are separated by `;` (RFC 6265)",
+    },
+    off("SecContentInjection", "responses are not rewritten; add the text in the application"),
+    off("SecConnEngine", CONNECTIONS),
+    off("SecHashEngine", HASHING),
+    off(
+        "SecIgnoreRuleCompilationErrors",
+        "a rule that cannot run is never left out; remove it by SecRuleRemoveById",
+    ),
+    off("SecInterceptOnError", "no error of the engine lets a request pass"),
+    off("SecParseXmlIntoArgs", "target XML:/* and XML://@* beside ARGS"),
+    off("SecPdfProtect", "readers fixed the flaw in 2007; serve PDF files as attachments"),
+    off("SecStatusEngine", "nothing is reported to third parties"),
+    off("SecStreamInBodyInspection", "target REQUEST_BODY with ctl:forceRequestBodyVariable=On"),
+    off("SecStreamOutBodyInspection", "target RESPONSE_BODY"),
+    off("SecTmpSaveUploadedFiles", NO_FILES),
+    off(
+        "SecUploadKeepFiles",
+        "uploads are inspected and forwarded, never kept; keep them in the application",
+    ),
+    off("SecXmlExternalEntity", "no entity is ever fetched or expanded"),
+    ignored("SecAuditLog", AUDIT_SINK),
+    ignored("SecAuditLog2", AUDIT_SINK),
+    ignored("SecAuditLogDirMode", AUDIT_SINK),
+    ignored("SecAuditLogFileMode", AUDIT_SINK),
+    ignored("SecAuditLogFormat", AUDIT_SINK),
+    ignored("SecAuditLogPrefix", AUDIT_SINK),
+    ignored("SecAuditLogStorageDir", AUDIT_SINK),
+    ignored("SecAuditLogType", AUDIT_SINK),
+    ignored("SecCacheTransformations", "every value is transformed once, always"),
+    ignored("SecDataDir", MEMORY),
+    ignored("SecDebugLog", DEBUG),
+    ignored("SecDebugLogLevel", DEBUG),
+    ignored("SecDisableBackendCompression", "the gateway asks services for what it can inspect"),
     ignored("SecPcreMatchLimit", LINEAR),
     ignored("SecPcreMatchLimitRecursion", LINEAR),
     ignored("SecRequestBodyInMemoryLimit", NO_FILES),
+    ignored("SecRulePerfTime", "the cost of a transaction is in its event"),
     ignored("SecRxPreFilter", "the prefilter is always on"),
-    ignored("SecSensorId", LOGGING),
     ignored("SecServerSignature", SERVER),
-    ignored("SecStatusEngine", "nothing is reported to third parties"),
     ignored("SecTmpDir", NO_FILES),
-    ignored("SecUnicodeMapFile", "the best-fit table of code page 20127 is built in"),
     ignored("SecUploadDir", NO_FILES),
     ignored("SecUploadFileMode", NO_FILES),
-    ignored("SecUploadKeepFiles", NO_FILES),
+    refused("SecChrootDir", "start the gateway in a container or with systemd's RootDirectory="),
+    refused("SecConnReadStateLimit", CONNECTIONS),
+    refused("SecConnWriteStateLimit", CONNECTIONS),
+    refused("SecDataset", "write the words to a file and use @pmFromFile or @ipMatchFromFile"),
+    refused(
+        "SecGeoLookupDb",
+        "no geographic database is read; list networks with @ipMatchFromFile",
+    ),
+    refused(
+        "SecGsbLookupDb",
+        "the service it reads was closed; use @pmFromFile with a list of your own",
+    ),
+    refused("SecGuardianLog", "no program is started; read the access log or the event stream"),
+    refused("SecHashKey", HASHING),
+    refused("SecHashMethodPm", HASHING),
+    refused("SecHashMethodRx", HASHING),
+    refused("SecHashParam", HASHING),
+    refused(
+        "SecHttpBlKey",
+        "no look-up leaves the gateway while a request waits; use @ipMatchFromFile",
+    ),
+    refused("SecReadStateLimit", CONNECTIONS),
+    refused(
+        "SecRemoteRules",
+        "rules are read from files only; fetch and review them before you deploy",
+    ),
+    refused("SecRemoteRulesFailAction", "rules are read from files only"),
+    refused(
+        "SecRuleInheritance",
+        "name the rule files of each waf profile in the gateway's configuration",
+    ),
+    refused("SecRuleScript", "no program and no Lua runs on a request; write the rule as a chain"),
+    refused("SecWriteStateLimit", CONNECTIONS),
 ];

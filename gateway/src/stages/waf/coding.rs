@@ -1,0 +1,74 @@
+//! Bodies with a `Content-Encoding`: the rules see what the service will see, the service gets what was sent.
+
+use http::{HeaderMap, header};
+use waf_rules::{DecodeBounds, DecodeError, Decoder};
+
+use crate::base::code::Code;
+use crate::base::decision::{Decision, Finding};
+
+/// How the rules get to see the body.
+#[derive(Debug, Default)]
+pub(super) enum Coding {
+    /// As it is.
+    #[default]
+    Plain,
+    /// Decoded. Boxed: hardly any request has one.
+    Coded(Box<Decoder>),
+    /// Not at all: an objection to it was only recorded.
+    Opaque,
+}
+
+/// What the rules get of a body.
+pub(super) struct Decoded {
+    pub(super) bytes: Vec<u8>,
+    /// There is more, beyond the bound.
+    pub(super) cut: bool,
+    /// The rest of it cannot be read, or must not be.
+    pub(super) broken: Option<Box<Finding>>,
+}
+
+impl Coding {
+    /// What the head says. `inspect` bounds the decoded body as it bounds a plain one.
+    pub(super) fn of(fields: &HeaderMap, inspect: usize) -> (Coding, Decision<()>) {
+        let codings = fields.get_all(header::CONTENT_ENCODING);
+        if inspect == 0 || codings.iter().next().is_none() {
+            return (Coding::Plain, Ok(()));
+        }
+        let joined: Vec<&[u8]> = codings.iter().map(http::HeaderValue::as_bytes).collect();
+        let bounds = DecodeBounds { output_bytes: inspect, ..DecodeBounds::default() };
+        match Decoder::new(&joined.join(&b','), bounds) {
+            Ok(None) => (Coding::Plain, Ok(())),
+            Ok(Some(decoder)) => (Coding::Coded(Box::new(decoder)), Ok(())),
+            Err(error) => (Coding::Opaque, Err(unreadable(&error))),
+        }
+    }
+}
+
+/// Decodes what was read of a body. `complete`: that is all of it.
+pub(super) fn decode(mut decoder: Box<Decoder>, bytes: &[u8], complete: bool) -> Decoded {
+    let mut decoded = Decoded { bytes: Vec::new(), cut: !complete, broken: None };
+    let mut result = decoder.push(bytes, &mut decoded.bytes);
+    if result.is_ok() && complete {
+        result = decoder.finish(&mut decoded.bytes);
+    }
+    match result {
+        Ok(()) => {}
+        // As with a plain body that is larger: the profile says what becomes of it.
+        Err(DecodeError::Output { .. }) => decoded.cut = true,
+        Err(error) => decoded.broken = Some(unreadable(&error)),
+    }
+    decoded
+}
+
+fn unreadable(error: &DecodeError) -> Box<Finding> {
+    match error {
+        DecodeError::Unsupported(_) => Finding::new(Code::WafBodyUnreadable, error.to_string())
+            .detail("this route takes request bodies in gzip, deflate, br or without a coding"),
+        DecodeError::Malformed(_) => Finding::new(Code::WafBodyUnreadable, error.to_string())
+            .detail("the request body is not coded as Content-Encoding says"),
+        DecodeError::Output { .. } | DecodeError::Ratio { .. } => {
+            Finding::new(Code::WafBodyTooLarge, error.to_string())
+                .detail("the request body is much larger than its coded form")
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What is known of a transaction's values: three rows of bits a buffer, one bit an operator.
+
+use super::buffers::Buffer;
+use super::eval::Run;
+use crate::bytes::index;
+
+/// Bits of a buffer, by what they say of an operator.
+#[derive(Debug, Clone, Copy)]
+enum Fact {
+    /// The prefilter lets it pass: it might match.
+    Candidate,
+    /// It was asked and does not match.
+    Refuted,
+    /// It was asked and matches.
+    Affirmed,
+}
+
+/// Rows a buffer.
+const FACTS: usize = 3;
+const NONE: u32 = u32::MAX;
+
+/// The rows of all buffers that were looked at.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    words: usize,
+    bits: Vec<u64>,
+    /// Where each buffer's rows begin in `bits`.
+    starts: Vec<u32>,
+}
+
+/// The rows of one buffer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row(usize);
+
+impl Rows {
+    /// Nothing known yet, in used memory; `words` is the width of a row.
+    pub(super) fn begin(memory: Self, words: usize) -> Self {
+        let Self { words: _, mut bits, mut starts } = memory;
+        bits.clear();
+        starts.clear();
+        Self { words, bits, starts }
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn footprint(&self) -> usize {
+        self.bits.capacity() * size_of::<u64>() + self.starts.capacity() * size_of::<u32>()
+    }
+
+    /// Candidates among a set of operators, one word of it.
+    pub(super) fn candidates(&self, row: Row, word: usize) -> u64 {
+        self.bits[row.0 + word]
+    }
+
+    /// Whether any of a set of operators is a candidate.
+    pub(super) fn meets(&self, row: Row, operators: &[u64]) -> bool {
+        self.bits[row.0..].iter().zip(operators).any(|(bits, operators)| bits & operators != 0)
+    }
+
+    pub(super) fn is_candidate(&self, row: Row, operator: u32) -> bool {
+        self.has(row, Fact::Candidate, operator)
+    }
+
+    /// What the operator said of the value, if it was asked.
+    pub(super) fn answer(&self, row: Row, operator: u32) -> Option<bool> {
+        if self.has(row, Fact::Refuted, operator) {
+            return Some(false);
+        }
+        self.has(row, Fact::Affirmed, operator).then_some(true)
+    }
+
+    fn has(&self, row: Row, fact: Fact, operator: u32) -> bool {
+        let (word, bit) = place(fact, self.words, operator);
+        self.bits[row.0 + word] & bit != 0
+    }
+
+    fn find(&self, value: Buffer) -> Option<Row> {
+        let start = self.starts.get(value.index()).filter(|start| **start != NONE);
+        start.map(|start| Row(*start as usize))
+    }
+
+    fn add(&mut self, value: Buffer) -> (Row, &mut [u64]) {
+        let start = self.bits.len();
+        if self.starts.len() <= value.index() {
+            self.starts.resize(value.index() + 1, NONE);
+        }
+        self.starts[value.index()] = index(start);
+        self.bits.resize(start + FACTS * self.words, 0);
+        (Row(start), &mut self.bits[start..])
+    }
+}
+
+impl Run<'_> {
+    /// The rows of a buffer. The first time it is recalled or scanned, as long as there is work left.
+    pub(super) fn row(&mut self, value: Buffer) -> Option<Row> {
+        let found = self.state.rows.find(value);
+        if found.is_some() || self.state.budget.is_exhausted() {
+            return found;
+        }
+        let state = &mut *self.state;
+        let bytes = state.buffers.bytes(value);
+        state.budget.charge(bytes.len() as u64);
+        let words = state.rows.words;
+        let (row, bits) = state.rows.add(value);
+        if let Some(facts) = self.known.recall(self.program.id, bytes) {
+            let known = facts.len().min(bits.len());
+            bits[..known].copy_from_slice(&facts[..known]);
+        } else {
+            self.program.gates.row(bytes, state.buffers.present(value), &mut bits[..words]);
+            self.known.learn(self.program.id, bytes, bits);
+        }
+        Some(row)
+    }
+
+    /// Remembers what an operator without macros said of a value, for this request and others.
+    pub(super) fn remember(&mut self, row: Row, value: Buffer, operator: u32, answer: bool) {
+        let state = &mut *self.state;
+        let fact = if answer { Fact::Affirmed } else { Fact::Refuted };
+        let (word, bit) = place(fact, state.rows.words, operator);
+        state.rows.bits[row.0 + word] |= bit;
+        if let Some(facts) = self.known.recall(self.program.id, state.buffers.bytes(value)) {
+            facts[word] |= bit;
+        }
+    }
+}
+
+/// Word and bit of a fact, from the start of a buffer's rows.
+fn place(fact: Fact, words: usize, operator: u32) -> (usize, u64) {
+    (fact as usize * words + operator as usize / 64, 1 << (operator % 64))
+}

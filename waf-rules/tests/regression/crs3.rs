@@ -1,0 +1,155 @@
+//! The OWASP CRS 3.3, unmodified, as Debian's package `modsecurity-crs` has it.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use waf_rules::{Action, Profile, ProfileOptions, Ruleset, RulesetBuilder, Transaction, Verdict};
+
+use crate::assert_decides;
+
+/// The rules that ask for what is refused: `docs/seclang.md` says what and why.
+const REFUSED: &[(u32, &str)] = &[
+    (910_100, "variable GEO is not supported"),
+    (910_100, "operator `@geoLookup` is not supported"),
+    (910_140, "operator `@rbl` is not supported"),
+    (920_120, "lookbehind `(?<!` is not supported"),
+    (942_130, "lookahead `(?!` is not supported"),
+];
+
+/// What the rules count requests with: more than five in a minute, twice, and the address is dropped
+/// for ten minutes.
+const DOS: &str = r#"SecAction "id:900700,phase:1,nolog,pass,t:none,\
+    setvar:'tx.dos_burst_time_slice=60',\
+    setvar:'tx.dos_counter_threshold=5',\
+    setvar:'tx.dos_block_timeout=600'"
+"#;
+
+/// The root that `YETT_CRS3` names, or that of the file system, below which the package puts its files.
+fn root() -> Option<PathBuf> {
+    let root = std::env::var_os("YETT_CRS3").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    if rules(&root).is_dir() {
+        return Some(root);
+    }
+    eprintln!(
+        "SKIPPED: no CRS 3.3 below {}; install modsecurity-crs, or unpack it and set YETT_CRS3",
+        root.display()
+    );
+    None
+}
+
+fn rules(root: &Path) -> PathBuf {
+    root.join("usr/share/modsecurity-crs/rules")
+}
+
+/// In the order of the package's own list, with a set-up of ours behind CRS's.
+fn builder(root: &Path, setup: &str) -> RulesetBuilder {
+    let own = root.join("etc/modsecurity/crs");
+    Ruleset::builder()
+        .file(own.join("crs-setup.conf"))
+        .text("setup", setup)
+        .file(own.join("REQUEST-900-EXCLUSION-RULES-BEFORE-CRS.conf"))
+        .file(rules(root).join("*.conf"))
+        .file(own.join("RESPONSE-999-EXCLUSION-RULES-AFTER-CRS.conf"))
+}
+
+/// Without the rules that are refused.
+fn load(root: &Path, setup: &str) -> Ruleset {
+    let ids: Vec<String> = REFUSED.iter().map(|(id, _)| id.to_string()).collect();
+    let without = format!("SecRuleRemoveById {}", ids.join(" "));
+    let built = builder(root, setup).text("without", without).build();
+    built.unwrap_or_else(|errors| panic!("{} problems:\n{errors}", errors.len()))
+}
+
+#[test]
+fn only_what_is_refused_is_a_problem() {
+    let Some(root) = root() else { return };
+    let errors = builder(&root, "").build().map(|_| ()).expect_err("some rules are refused");
+    let wanted: Vec<&str> = REFUSED.iter().map(|(_, message)| *message).collect();
+    for error in errors.iter() {
+        assert!(wanted.iter().any(|wanted| error.message.starts_with(wanted)), "{error}");
+        assert!(error.line > 0 && error.message.contains(": "), "{error}");
+    }
+    for wanted in &wanted {
+        assert!(errors.iter().any(|error| error.message.starts_with(wanted)), "{wanted}");
+    }
+}
+
+#[test]
+fn loads_without_the_refused_rules() {
+    let Some(root) = root() else { return };
+    let ruleset = load(&root, "");
+    assert!(ruleset.rules().count() > 500);
+    for notice in ruleset.notices() {
+        assert!(notice.contains("log actions of a later rule of a chain"), "{notice}");
+    }
+    assert_eq!(ruleset.components(), ["OWASP_CRS/3.3.4"]);
+}
+
+#[test]
+fn decides_at_every_paranoia_level() {
+    let Some(root) = root() else { return };
+    let ruleset = load(&root, "SecDefaultAction \"phase:2,log,auditlog,pass\"");
+    for paranoia in 1..=4 {
+        let options = ProfileOptions {
+            blocking_paranoia: paranoia,
+            detection_paranoia: paranoia,
+            ..ProfileOptions::default()
+        };
+        let profile = Profile::new(&ruleset, options).unwrap_or_else(|errors| panic!("{errors:?}"));
+        assert_decides(&profile);
+    }
+}
+
+/// `initcol`, `setvar`, `expirevar` and reads of `IP`, as CRS's own rules use them.
+#[test]
+fn counts_requests_of_an_address() {
+    let Some(root) = root() else { return };
+    let profile = Profile::new(&load(&root, DOS), ProfileOptions::default())
+        .unwrap_or_else(|errors| panic!("{errors:?}"));
+    let start = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let dropped = |address: u8, second: u64| {
+        is_dropped(&profile, [192, 0, 2, address].into(), start + Duration::from_secs(second))
+    };
+    let flood: Vec<bool> = (0..30).map(|second| dropped(1, second)).collect();
+    let first = flood.iter().position(|dropped| *dropped).unwrap_or(flood.len());
+    // Five for the first burst, and one more for the second.
+    assert!((10..=14).contains(&first), "{flood:?}");
+    assert!(flood[first..].iter().all(|dropped| *dropped), "{flood:?}");
+    assert!(!dropped(2, 31), "another address");
+    assert!(dropped(1, 500), "still blocked");
+    assert!(!dropped(1, 1_500), "the block has run out");
+}
+
+fn is_dropped(profile: &Profile, address: IpAddr, now: SystemTime) -> bool {
+    let mut tx = Transaction::new(profile.clone());
+    tx.time(now);
+    tx.connection(address, 40_000, [192, 0, 2, 200].into(), 80);
+    tx.request_line(b"GET", b"/search", b"HTTP/1.1");
+    tx.header(b"Host", b"shop.example.com");
+    tx.header(b"User-Agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101");
+    tx.header(b"Accept", b"*/*");
+    let verdict = tx.head();
+    tx.body();
+    tx.finish();
+    matches!(verdict, Verdict::Deny(why) if why.action == Action::Drop)
+}
+
+/// ModSecurity's own recommended configuration, where its package is unpacked too.
+#[test]
+fn recommended_configuration_loads() {
+    let Some(root) = root() else { return };
+    let file = root.join("etc/modsecurity/modsecurity.conf-recommended");
+    if !file.is_file() {
+        eprintln!("SKIPPED: no {}; unpack libapache2-mod-security2 there", file.display());
+        return;
+    }
+    let ruleset = Ruleset::builder()
+        .file(file)
+        .build()
+        .unwrap_or_else(|errors| panic!("{} problems:\n{errors}", errors.len()));
+    assert!(ruleset.rules().count() >= 6);
+    let unspoken: Vec<_> =
+        ruleset.notices().iter().filter(|notice| !notice.contains("has no effect: ")).collect();
+    assert!(unspoken.is_empty(), "{unspoken:?}");
+}
