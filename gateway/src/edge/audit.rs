@@ -7,6 +7,7 @@ use crate::base::code::Stage;
 use crate::base::event::AuditFacts;
 use crate::config::document::AuditRequests;
 use crate::pipeline::exchange::{Exchange, Head};
+use crate::stages::waf::decide::Inspection;
 use crate::telemetry::Target;
 use crate::telemetry::redact::{REDACTED, is_secret_name};
 
@@ -32,21 +33,29 @@ pub(super) fn facts(
         AuditRequests::Refused => decisive.is_some(),
         AuditRequests::All => true,
     };
+    let inspection = inspection.map(|inspection| &*inspection);
     wanted.then(|| {
+        let masked = |fields, kind| masked(fields, kind, inspection);
         Box::new(AuditFacts {
-            request_fields: head.map(|head| masked(head.headers)).unwrap_or_default(),
-            answer_fields: answer.map(masked).unwrap_or_default(),
+            request_fields: head
+                .map(|head| masked(head.headers, "REQUEST_HEADERS"))
+                .unwrap_or_default(),
+            answer_fields: answer
+                .map(|fields| masked(fields, "RESPONSE_HEADERS"))
+                .unwrap_or_default(),
             matches: inspection.as_ref().map(|inspection| inspection.audited()).unwrap_or_default(),
             ruleset: inspection.map(|inspection| inspection.ruleset()).unwrap_or_default(),
         })
     })
 }
 
-/// Values of secret names end here: events wait in memory, where they have no business.
-fn masked(fields: &HeaderMap) -> HeaderMap {
+/// Values of secret names, and those that the rules ask to mask, end here: events wait in memory, where they have no
+/// business.
+fn masked(fields: &HeaderMap, kind: &str, inspection: Option<&Inspection>) -> HeaderMap {
     let mut fields = fields.clone();
     for (name, value) in &mut fields {
-        if is_secret_name(name.as_str()) {
+        let asked = || inspection.is_some_and(|rules| rules.masks(&format!("{kind}:{name}")));
+        if is_secret_name(name.as_str()) || asked() {
             *value = HeaderValue::from_static(REDACTED);
         }
     }

@@ -196,6 +196,11 @@ impl Inspection {
         self.transaction.matches().iter().filter(|found| found.audit).cloned().collect()
     }
 
+    /// The rules asked that no record shows the value of this target, e.g. `REQUEST_HEADERS:x-pin` (`sanitise...`).
+    pub fn masks(&self, target: &str) -> bool {
+        self.transaction.is_sanitised(target)
+    }
+
     /// Version of the rules.
     pub fn ruleset(&self) -> String {
         self.plan.profile.ruleset().version().to_owned()
