@@ -45,7 +45,7 @@ impl Coding {
 }
 
 /// Decodes what was read of a body. `complete`: that is all of it.
-pub(super) fn decode(mut decoder: Box<Decoder>, bytes: &[u8], complete: bool) -> Decoded {
+pub(super) fn decode(decoder: &mut Decoder, bytes: &[u8], complete: bool) -> Decoded {
     let mut decoded = Decoded { bytes: Vec::new(), cut: !complete, broken: None };
     let mut result = decoder.push(bytes, &mut decoded.bytes);
     if result.is_ok() && complete {

@@ -124,8 +124,8 @@ impl Inspection {
     pub fn feed(&mut self, bytes: &[u8], complete: bool) {
         match std::mem::take(&mut self.coding) {
             Coding::Plain => self.show(bytes, complete),
-            Coding::Coded(decoder) => {
-                let decoded = decode(decoder, bytes, complete);
+            Coding::Coded(mut decoder) => {
+                let decoded = decode(&mut decoder, bytes, complete);
                 self.show(&decoded.bytes, !decoded.cut);
                 self.broken = decoded.broken;
             }
