@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use rustix::time::{ClockId, clock_gettime};
 use waf_rules::{EngineMode, Profile, ProfileOptions, Ruleset, RulesetBuilder, Transaction};
 
 /// A request as a client would send it. `{n}` in its texts is another number every time: what is
@@ -301,13 +302,8 @@ impl Measurement for CpuTime {
     }
 }
 
-/// From the scheduler, in nanoseconds; wall time where it does not tell.
 fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    match stat.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()) {
-        Some(nanoseconds) => Duration::from_nanos(nanoseconds),
-        None => std::time::UNIX_EPOCH.elapsed().unwrap_or_default(),
-    }
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 criterion_group! {

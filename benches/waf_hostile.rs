@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use waf_rules::{EngineMode, Profile, ProfileOptions, Ruleset, Transaction};
 
 const BYTES: usize = 64 * 1024;
@@ -61,13 +62,9 @@ fn cost(profile: &Profile, request: &Hostile) -> (Duration, u64) {
     (cpu_time().saturating_sub(start), work)
 }
 
-/// Processor time of this thread; wall time where the system does not tell.
+/// Processor time of this thread.
 fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    match stat.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()) {
-        Some(nanoseconds) => Duration::from_nanos(nanoseconds),
-        None => std::time::UNIX_EPOCH.elapsed().unwrap_or_default(),
-    }
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// What attacks are made of.

@@ -57,7 +57,7 @@ pub fn compile<'d>(
     let names = Names {
         issuers: identity::plan::compile(&document.issuers, cx, &state.keys),
         limits: limits(document, cx),
-        profiles: Profiles::compile(&document.waf, today, cx),
+        profiles: Profiles::compile(&document.waf, today, state.collections.clone(), cx),
         forwarded: forward::names(
             document
                 .routes

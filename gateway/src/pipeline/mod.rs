@@ -217,7 +217,8 @@ fn inspect_head(x: &mut Exchange, head: Head<'_>, route: &RoutePlan) -> Result<(
         x.sampled_out = Some(plan.clone());
         return Ok(());
     }
-    let (inspection, decision) = Inspection::head(plan, &x.reading.request(head), &head.sent());
+    let (inspection, decision) =
+        Inspection::head(plan, &x.reading.request(head), &head.sent(), x.started);
     x.inspection = Some(inspection);
     let weighed = x.ledger.weigh(plan.mode, decision).map(drop);
     x.ledger.lap(Stage::Waf);

@@ -8,6 +8,7 @@
 //! | [`tokens`] | verified tokens |
 //! | [`endpoints`] | addresses of services, their health and load |
 //! | [`standing`] | bans |
+//! | `collections` | what rules remember of clients: `initcol`, `setvar:ip...`, per process |
 //! | [`certificates`] | server certificates |
 
 pub mod certificates;
@@ -27,6 +28,7 @@ use keys::KeySets;
 use keys::fetch::Fetch;
 use standing::Standing;
 use tokens::TokenCache;
+use waf_rules::MemoryCollections;
 
 /// All of it. One per process.
 pub struct State {
@@ -35,6 +37,7 @@ pub struct State {
     pub tokens: TokenCache,
     pub endpoints: Arc<Endpoints>,
     pub standing: Standing,
+    pub collections: Arc<MemoryCollections>,
 }
 
 impl State {
@@ -46,6 +49,7 @@ impl State {
             tokens: TokenCache::new(bounds::TOKEN_CACHE_BYTES),
             endpoints: Endpoints::new(now),
             standing: Standing::new(),
+            collections: Arc::default(),
         })
     }
 }

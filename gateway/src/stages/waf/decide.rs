@@ -1,7 +1,7 @@
 //! One request under the rules.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use waf_rules::{Action, Exceeded, Interruption, Match, Outcome, Transaction, Verdict};
 
@@ -9,6 +9,7 @@ use super::coding::{Coding, decode};
 use super::plan::Plan;
 use super::show;
 use crate::base::bounds;
+use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding, Mode};
 use crate::base::event::{Inspected, RuleMatch, WafFacts};
@@ -57,8 +58,9 @@ impl Inspection {
         plan: &Arc<Plan>,
         request: &Request<'_>,
         sent: &Sent<'_>,
+        now: Now,
     ) -> (Inspection, Decision<()>) {
-        let mut inspection = Inspection::begin(plan, request.client);
+        let mut inspection = Inspection::begin(plan, request.client, now);
         show::request(&mut inspection.transaction, request, sent);
         let verdict = inspection.transaction.head();
         let decision = inspection.judge(verdict);
@@ -69,8 +71,8 @@ impl Inspection {
 
     /// Shows a head to the rules that was refused at the door. Nothing depends on them any more: what they find is
     /// recorded.
-    pub fn refused(plan: &Arc<Plan>, client: Client, raw: RawHead<'_>) -> Inspection {
-        let mut inspection = Inspection::begin(plan, client);
+    pub fn refused(plan: &Arc<Plan>, client: Client, raw: RawHead<'_>, now: Now) -> Inspection {
+        let mut inspection = Inspection::begin(plan, client, now);
         show::raw(&mut inspection.transaction, raw);
         inspection.watched()
     }
@@ -85,14 +87,15 @@ impl Inspection {
     }
 
     /// The same for a head that was parsed but has no canonical reading.
-    pub fn watch(plan: &Arc<Plan>, request: &Request<'_>, sent: &Sent<'_>) -> Inspection {
-        let mut inspection = Inspection::begin(plan, request.client);
+    pub fn watch(plan: &Arc<Plan>, request: &Request<'_>, sent: &Sent<'_>, now: Now) -> Inspection {
+        let mut inspection = Inspection::begin(plan, request.client, now);
         show::request(&mut inspection.transaction, request, sent);
         inspection.watched()
     }
 
-    fn begin(plan: &Arc<Plan>, client: Client) -> Inspection {
+    fn begin(plan: &Arc<Plan>, client: Client, now: Now) -> Inspection {
         let mut transaction = Transaction::new(plan.profile.clone());
+        transaction.time(UNIX_EPOCH + Duration::from_micros(now.unix_us));
         show::connection(&mut transaction, client);
         Inspection {
             plan: plan.clone(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use waf_rules::{
-    Bounds, EngineMode, Exclusion, Profile, ProfileError, ProfileOptions, RuleInfo, RuleSelector,
-    Ruleset,
+    Bounds, EngineMode, Exclusion, MemoryCollections, Profile, ProfileError, ProfileOptions,
+    RuleInfo, RuleSelector, Ruleset,
 };
 
 use super::section::{ExceptSection, OverBound, ResponseSection, WafChange, WafSection, WafUse};
@@ -94,6 +94,8 @@ pub struct Day(pub i64);
 pub struct Profiles {
     named: BTreeMap<String, Option<Base>>,
     today: Day,
+    /// What rules remember of clients: every generation's rules share it.
+    collections: Arc<MemoryCollections>,
     /// Routes with the same choices share one plan: ten thousand routes cost as much as one.
     made: Mutex<HashMap<String, Option<Arc<Plan>>>>,
 }
@@ -109,6 +111,7 @@ impl Profiles {
     pub fn compile(
         sections: &BTreeMap<String, WafSection>,
         today: Day,
+        collections: Arc<MemoryCollections>,
         cx: &mut Compile,
     ) -> Profiles {
         let mut rulesets: HashMap<&[String], Option<Ruleset>> = HashMap::new();
@@ -132,7 +135,7 @@ impl Profiles {
                 named.insert(name.clone(), base);
             }
         });
-        Profiles { named, today, made: Mutex::default() }
+        Profiles { named, today, collections, made: Mutex::default() }
     }
 
     /// What a route runs; `None`: nothing, or there were problems. The current place is the route's `waf`.
@@ -230,7 +233,7 @@ impl Profiles {
             outbound_threshold: outbound(section, change),
             response_types: Some(response_types(section)),
             exclusions,
-            collections: None,
+            collections: Some(self.collections.clone()),
             bounds: Bounds {
                 body_bytes: inspect.max(1),
                 response_body_bytes: response.map_or(1, |response| response.inspect.max(1)),
@@ -240,7 +243,6 @@ impl Profiles {
                 },
                 ..Bounds::default()
             },
-            ..ProfileOptions::default()
         };
         match Profile::new(&base.ruleset, options) {
             Ok(profile) => Some(Plan {

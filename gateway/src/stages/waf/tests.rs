@@ -8,6 +8,7 @@ use serde_json::json;
 use super::decide::{Inspection, Sent};
 use super::plan::{Day, Plan, Profiles};
 use super::section::{WafSection, WafUse};
+use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::compile::{Compile, Problem, number};
 use crate::base::event::Inspected;
@@ -18,7 +19,7 @@ const TODAY: Day = Day(20_000);
 
 fn profiles(yaml: serde_json::Value, cx: &mut Compile) -> Profiles {
     let sections: BTreeMap<String, WafSection> = serde_json::from_value(yaml).unwrap();
-    Profiles::compile(&sections, TODAY, cx)
+    Profiles::compile(&sections, TODAY, Arc::default(), cx)
 }
 
 fn route(profiles: &Profiles, wanted: serde_json::Value, cx: &mut Compile) -> Option<Arc<Plan>> {
@@ -72,7 +73,7 @@ fn inspect(
         client: Client::direct("192.0.2.1:1".parse().unwrap()),
         raw_target: b"",
     };
-    let (mut inspection, head) = Inspection::head(plan, &request, &Sent::default());
+    let (mut inspection, head) = Inspection::head(plan, &request, &Sent::default(), Now::read());
     let decision = head.and_then(|()| {
         inspection.feed(body.as_bytes(), true);
         inspection.body()
@@ -157,7 +158,8 @@ fn the_head_is_judged_alone_where_asked() {
             client: Client::direct("192.0.2.1:1".parse().unwrap()),
             raw_target: b"",
         };
-        let (mut inspection, head) = Inspection::head(&plan, &request, &Sent::default());
+        let (mut inspection, head) =
+            Inspection::head(&plan, &request, &Sent::default(), Now::read());
         let wants_body = inspection.appetite().is_some();
         inspection.feed(b"x", true);
         (head.err().map(|finding| finding.code), wants_body, inspection.body().is_err())
