@@ -4,13 +4,16 @@
 //! `cargo bench -p waf-rules --bench waf`
 #![allow(clippy::panic, reason = "a bench that cannot set up must stop")]
 
-use std::path::PathBuf;
+mod rulesets;
+
 use std::time::Duration;
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use rustix::time::{ClockId, clock_gettime};
-use waf_rules::{EngineMode, Profile, ProfileOptions, Ruleset, RulesetBuilder, Transaction};
+use waf_rules::{Ruleset, RulesetBuilder, Transaction};
+
+use rulesets::{NO_CRS, crs, profile};
 
 /// A request as a client would send it. `{n}` in its texts is another number every time: what is
 /// measured is a request that was never seen, from a client that was.
@@ -190,12 +193,6 @@ fn inspect(mut tx: Transaction, request: &Request) -> Transaction {
     tx
 }
 
-fn crs() -> Option<PathBuf> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/crs");
-    let folder = std::env::var_os("YETT_CRS").map_or_else(|| PathBuf::from(default), PathBuf::from);
-    folder.join("rules").is_dir().then_some(folder)
-}
-
 fn builders() -> Vec<(&'static str, RulesetBuilder)> {
     let responses = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/html";
     let mut builders = vec![("builtin", Ruleset::builder().builtin().text("bench", responses))];
@@ -205,23 +202,13 @@ fn builders() -> Vec<(&'static str, RulesetBuilder)> {
             let builder = builder.file(folder.join("rules/*.conf"));
             builders.push(("crs", builder.text("bench", responses)));
         }
-        None => eprintln!("SKIPPED: the CRS half, no CRS found; set YETT_CRS to its folder"),
+        None => eprintln!("{NO_CRS}"),
     }
     builders
 }
 
 fn build(builder: RulesetBuilder) -> Ruleset {
     builder.build().unwrap_or_else(|errors| panic!("{errors}"))
-}
-
-fn profile(ruleset: &Ruleset, paranoia: u8) -> Profile {
-    let options = ProfileOptions {
-        blocking_paranoia: paranoia,
-        detection_paranoia: paranoia,
-        engine: Some(EngineMode::DetectionOnly),
-        ..ProfileOptions::default()
-    };
-    Profile::new(ruleset, options).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
 /// One group a kind of request; in it both rule sets, and CRS without the prefilter for comparison.

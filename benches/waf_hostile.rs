@@ -4,11 +4,15 @@
 //! set with the processor time they took. Wall time says little on a shared machine.
 #![allow(clippy::panic, reason = "a bench that cannot set up must stop")]
 
+mod rulesets;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use waf_rules::{EngineMode, Profile, ProfileOptions, Ruleset, Transaction};
+use waf_rules::{Profile, Ruleset, Transaction};
+
+use rulesets::{NO_CRS, crs, profile};
 
 const BYTES: usize = 64 * 1024;
 const COUNT: usize = 1_000;
@@ -244,12 +248,6 @@ fn below(seed: &mut u64, bound: usize) -> usize {
     usize::try_from(*seed % bound as u64).unwrap_or(0)
 }
 
-fn crs() -> Option<PathBuf> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/crs");
-    let folder = std::env::var_os("YETT_CRS").map_or_else(|| PathBuf::from(default), PathBuf::from);
-    folder.join("rules").is_dir().then_some(folder)
-}
-
 fn rulesets() -> Vec<(&'static str, Ruleset, u8)> {
     let build = |builder: waf_rules::RulesetBuilder| {
         builder.build().unwrap_or_else(|errors| panic!("{errors}"))
@@ -261,18 +259,7 @@ fn rulesets() -> Vec<(&'static str, Ruleset, u8)> {
             let crs = build(builder.file(folder.join("rules/*.conf")));
             rulesets.extend([("crs pl1", crs.clone(), 1), ("crs pl4", crs, 4)]);
         }
-        None => eprintln!("SKIPPED: the CRS half, no CRS found; set YETT_CRS to its folder"),
+        None => eprintln!("{NO_CRS}"),
     }
     rulesets
-}
-
-/// Only detection: nothing ends a request early but its budget.
-fn profile(ruleset: &Ruleset, paranoia: u8) -> Profile {
-    let options = ProfileOptions {
-        blocking_paranoia: paranoia,
-        detection_paranoia: paranoia,
-        engine: Some(EngineMode::DetectionOnly),
-        ..ProfileOptions::default()
-    };
-    Profile::new(ruleset, options).unwrap_or_else(|errors| panic!("{errors:?}"))
 }

@@ -5,7 +5,7 @@
 //! | [`code`] | every finding the gateway can make, with its status and title |
 //! | [`decision`] | a stage's verdict and the finding it objects with |
 //! | [`request`] | the one canonical reading of a request |
-//! | [`raw`] | the head of a request as it was sent
+//! | [`raw`] | the head of a request as it was sent |
 //! | [`identity`] | who is asking, once verified |
 //! | [`claims`] | paths into the claims of a token |
 //! | [`json`] | JSON that can be read in one way only |

@@ -1,6 +1,7 @@
 //! GraphQL documents (specification of October 2021, section 2): the strings that they hold, unescaped, as
 //! arguments. All else in a document is names, numbers and punctuation, which carry no attack.
 
+use super::json::escaped;
 use super::{BodyError, Sink, go_on};
 use crate::bytes::hex_quad;
 
@@ -166,17 +167,13 @@ impl<'a> Reader<'a> {
     }
 
     fn escape(&mut self, value: &mut Vec<u8>) -> Result<(), BodyError> {
-        let byte = match self.text.get(self.at + 1) {
+        match self.text.get(self.at + 1) {
             Some(b'u') => return self.unicode_escape(value),
-            Some(b'b') => 0x08,
-            Some(b'f') => 0x0c,
-            Some(b'n') => b'\n',
-            Some(b'r') => b'\r',
-            Some(b't') => b'\t',
-            Some(same @ (b'"' | b'\\' | b'/')) => *same,
-            _ => return self.fail("an escape is invalid"),
-        };
-        value.push(byte);
+            letter => match letter.and_then(|letter| escaped(*letter)) {
+                Some(byte) => value.push(byte),
+                None => return self.fail("an escape is invalid"),
+            },
+        }
         self.at += 2;
         Ok(())
     }

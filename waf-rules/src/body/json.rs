@@ -205,17 +205,13 @@ impl Parser<'_> {
     }
 
     fn escape(&mut self, value: &mut Vec<u8>) -> Result<(), BodyError> {
-        let byte = match self.text.get(self.at + 1) {
+        match self.text.get(self.at + 1) {
             Some(b'u') => return self.unicode_escape(value),
-            Some(b'b') => 0x08,
-            Some(b'f') => 0x0c,
-            Some(b'n') => b'\n',
-            Some(b'r') => b'\r',
-            Some(b't') => b'\t',
-            Some(same @ (b'"' | b'\\' | b'/')) => *same,
-            _ => return self.fail("an escape is invalid"),
-        };
-        value.push(byte);
+            letter => match letter.and_then(|letter| escaped(*letter)) {
+                Some(byte) => value.push(byte),
+                None => return self.fail("an escape is invalid"),
+            },
+        }
         self.at += 2;
         Ok(())
     }
@@ -275,4 +271,17 @@ fn is_number(text: &[u8]) -> bool {
         && (whole == b"0" || whole[0] != b'0')
         && fraction.is_none_or(digits)
         && exponent.is_none_or(signed)
+}
+
+/// What a letter after a backslash stands for (RFC 8259 §7); GraphQL has the same ones.
+pub(super) fn escaped(letter: u8) -> Option<u8> {
+    Some(match letter {
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'"' | b'\\' | b'/' => letter,
+        _ => return None,
+    })
 }
