@@ -18,6 +18,8 @@ mod events;
 mod harness;
 mod hostile;
 mod identity;
+#[path = "../waf-rules/tests/material/mod.rs"]
+mod material;
 mod ops;
 mod policy;
 mod ratelimit;

@@ -225,8 +225,9 @@ impl Drop for Gateway {
 
 /// The binary, for its other commands; `YETT_BINARY` names another one than that of this build.
 pub fn yett() -> Command {
-    let other = std::env::var_os("YETT_BINARY");
-    Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_yett").into()))
+    // Cargo says where it is when the tests run, too: what was built is shared between checkouts.
+    let binary = ["YETT_BINARY", "CARGO_BIN_EXE_yett"].iter().find_map(std::env::var_os);
+    Command::new(binary.expect("the tests are run by cargo, or YETT_BINARY names the gateway"))
 }
 
 /// Code of the finding that decided, or the outcome when none did.
