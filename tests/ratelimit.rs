@@ -94,7 +94,7 @@ fn a_store_is_shared_and_may_be_lost() {
     let origin = Origin::echo();
     let config = format!(
         r#"
-store: {{ redis: "{}", deadline: 500ms }}
+store: {{ redis: "{}", deadline: 1s }}
 limits:
   shared: {{ rate: 2/1h, key: route }}
   closed: {{ rate: 100/1s, key: route, on_store_loss: closed }}

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::client::{Request, Response};
-use super::eventually;
+use super::{GRACE, eventually};
 
 /// Token of every admin listener here.
 pub const ADMIN_TOKEN: &str = "admin-token-of-the-tests-1234567890";
@@ -88,7 +88,7 @@ impl Setup {
         command.arg("run").arg("--config").arg(config);
         command.args(["--workers", "2"]).args(&self.arguments);
         if !self.arguments.iter().any(|argument| argument == "--grace") {
-            command.args(["--grace", "10s"]);
+            command.args(["--grace", &format!("{}s", GRACE.as_secs())]);
         }
         command
     }
