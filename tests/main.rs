@@ -16,6 +16,7 @@ mod codes;
 mod crs;
 mod events;
 mod harness;
+mod health;
 mod hostile;
 mod identity;
 #[path = "../waf-rules/tests/material/mod.rs"]
