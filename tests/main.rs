@@ -24,6 +24,7 @@ mod material;
 mod ops;
 mod policy;
 mod ratelimit;
+mod remembered;
 mod routing;
 mod sent;
 mod settings;
