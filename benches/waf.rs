@@ -13,7 +13,7 @@ use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion
 use rustix::time::{ClockId, clock_gettime};
 use waf_rules::{Ruleset, RulesetBuilder, Transaction};
 
-use rulesets::{NO_CRS, crs, profile};
+use rulesets::{crs, profile};
 
 /// A request as a client would send it. `{n}` in its texts is another number every time: what is
 /// measured is a request that was never seen, from a client that was.
@@ -197,12 +197,12 @@ fn builders() -> Vec<(&'static str, RulesetBuilder)> {
     let responses = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/html";
     let mut builders = vec![("builtin", Ruleset::builder().builtin().text("bench", responses))];
     match crs() {
-        Some(folder) => {
+        Ok(folder) => {
             let builder = Ruleset::builder().file(folder.join("crs-setup.conf.example"));
             let builder = builder.file(folder.join("rules/*.conf"));
             builders.push(("crs", builder.text("bench", responses)));
         }
-        None => eprintln!("{NO_CRS}"),
+        Err(remark) => eprintln!("{remark}"),
     }
     builders
 }

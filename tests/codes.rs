@@ -1,9 +1,10 @@
 //! Every finding the gateway can make is made by some test here, over a socket.
 
 use std::fs;
-use std::path::Path;
 
 use yett::base::code::Code;
+
+use crate::material::package;
 
 /// Those that cannot be provoked from outside, and why.
 const UNPROVOKED: [(&str, &str); 2] = [
@@ -28,7 +29,7 @@ fn every_code_is_exercised() {
 
 /// All tests but this one.
 fn sources() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests");
+    let folder = package().join("../tests");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let tests = files.filter(|path| {
         path.extension().is_some_and(|end| end == "rs") && !path.ends_with("codes.rs")

@@ -16,11 +16,15 @@ mod codes;
 mod crs;
 mod events;
 mod harness;
+mod health;
 mod hostile;
 mod identity;
+#[path = "../waf-rules/tests/material/mod.rs"]
+mod material;
 mod ops;
 mod policy;
 mod ratelimit;
+mod remembered;
 mod routing;
 mod sent;
 mod settings;

@@ -16,6 +16,7 @@ use base64::Engine;
 
 use crate::harness::gateway::{Gateway, Setup};
 use crate::harness::origin::{Answer, Origin, Seen};
+use crate::material;
 use waf_rules::ftw::{Response, Test};
 
 /// What the tests assume: the set-up of the rule set's own runs, with the two bounds that its README asks for.
@@ -58,13 +59,7 @@ fn every_regression_test_of_the_core_rule_set() {
 
 /// The folder of the rule set, or a loud remark.
 fn folder() -> Option<PathBuf> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/crs");
-    let folder = std::env::var_os("YETT_CRS").map_or_else(|| PathBuf::from(default), PathBuf::from);
-    if folder.join("rules").is_dir() {
-        return Some(folder);
-    }
-    say(&format!("!!! SKIPPED: no CRS at {}; set YETT_CRS to its folder", folder.display()));
-    None
+    material::crs().inspect_err(|remark| say(&format!("!!! {remark}"))).ok()
 }
 
 /// To be read when tests pass, too: not through the macros, whose output is kept from those.

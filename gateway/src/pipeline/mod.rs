@@ -217,8 +217,9 @@ fn inspect_head(x: &mut Exchange, head: Head<'_>, route: &RoutePlan) -> Result<(
         x.sampled_out = Some(plan.clone());
         return Ok(());
     }
+    let request = x.reading.request(head);
     let (inspection, decision) =
-        Inspection::head(plan, &x.reading.request(head), &head.sent(), x.started);
+        Inspection::head(plan, &request, &head.sent(), x.identity.as_deref(), x.started);
     x.inspection = Some(inspection);
     let weighed = x.ledger.weigh(plan.mode, decision).map(drop);
     x.ledger.lap(Stage::Waf);

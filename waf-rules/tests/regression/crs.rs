@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use waf_rules::ftw::Test;
 use waf_rules::{Bounds, EngineMode, Profile, ProfileOptions, Ruleset};
 
-use crate::{assert_decides, prefilter_differences, read, run};
+use crate::{assert_decides, material, prefilter_differences, read, run};
 
 /// Tests that pass; a ratchet. The four that do not ask what only an HTTP server decides: which of two
 /// framing headers it drops (920181-1), what it refuses (920430-5, 921140-1), what it merges (920620-1).
@@ -27,13 +27,7 @@ SecAction "id:900001,phase:1,pass,nolog,t:none,\
 
 /// The CRS folder, or a loud remark.
 pub(crate) fn folder() -> Option<PathBuf> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/crs");
-    let folder = std::env::var_os("YETT_CRS").map_or_else(|| PathBuf::from(default), PathBuf::from);
-    if folder.join("rules").is_dir() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: no CRS at {}; set YETT_CRS to its folder", folder.display());
-    None
+    material::crs().inspect_err(|remark| eprintln!("{remark}")).ok()
 }
 
 fn load(folder: &Path, setup: &str) -> Ruleset {

@@ -13,6 +13,8 @@ mod corpora;
 mod crs;
 mod crs3;
 mod fuzz;
+#[path = "../material/mod.rs"]
+mod material;
 mod robust;
 
 use std::path::Path;

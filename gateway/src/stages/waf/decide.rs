@@ -13,6 +13,7 @@ use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding, Mode};
 use crate::base::event::{Inspected, RuleMatch, WafFacts};
+use crate::base::identity::Identity;
 use crate::base::net::Client;
 use crate::base::raw::RawHead;
 use crate::base::request::Request;
@@ -53,14 +54,18 @@ pub struct Appetite {
 }
 
 impl Inspection {
-    /// Shows the head to the rules, as it was sent.
+    /// Shows the head to the rules, as it was sent, and who was verified to have sent it.
     pub fn head(
         plan: &Arc<Plan>,
         request: &Request<'_>,
         sent: &Sent<'_>,
+        identity: Option<&Identity>,
         now: Now,
     ) -> (Inspection, Decision<()>) {
         let mut inspection = Inspection::begin(plan, request.client, now);
+        if let Some(identity) = identity {
+            show::identity(&mut inspection.transaction, identity);
+        }
         show::request(&mut inspection.transaction, request, sent);
         let verdict = inspection.transaction.head();
         let decision = inspection.judge(verdict);

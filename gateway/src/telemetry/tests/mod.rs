@@ -25,7 +25,7 @@ use crate::base::event::{
 use crate::base::net::Client;
 
 /// Long enough for the slowest machine; nothing waits for it when all is well.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An allowed request to route `orders` in slot 0.
 pub(crate) fn allowed() -> Box<Event> {
