@@ -13,6 +13,9 @@ mod corpora;
 mod crs;
 mod crs3;
 mod fuzz;
+#[path = "../../../benches/kinds.rs"]
+mod kinds;
+mod oracle;
 mod robust;
 
 use std::path::Path;
