@@ -1,7 +1,6 @@
 //! The list of known differences, and what is wrong with it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::Deserialize;
 
@@ -75,7 +74,8 @@ pub(super) fn problems(list: &[Cause], found: &[Difference], asked: &BTreeSet<Se
         let place = format!("{:?} {} at level {}", one.set, one.request, one.paranoia);
         by_request.entry(place).or_default().push(format!("{} {:?}", one.rule, one.side));
     }
-    let unexplained = by_request.iter().map(|(place, rules)| format!("{place}: {}", rules.join(", ")));
+    let unexplained =
+        by_request.iter().map(|(place, rules)| format!("{place}: {}", rules.join(", ")));
     let stale = list.iter().filter(|cause| asked.contains(&cause.set)).flat_map(|cause| {
         cause.stale(&found.iter().filter(|one| cause.explains(one)).collect::<Vec<_>>())
     });
@@ -89,8 +89,45 @@ fn glob(pattern: &str, text: &str) -> bool {
     (0..=text.len()).any(|at| text.is_char_boundary(at) && glob(rest, &text[at..]))
 }
 
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?}: {}", self.count, self.side, self.why.trim())
+const CAUSES: &str = "
+- { why: a, set: crs, side: ours, requests: [1-*], rules: [1, 2], count: 3 }
+- { why: b, set: corpora, side: theirs, requests: [x], rules: [3], count: 1 }
+";
+
+/// What happened, as (request, paranoia, rule), all of the first cause's set and side; what is wrong then.
+const STALE: &[(&[(&str, u8, u32)], &[&str])] = &[
+    (&[("1-1", 1, 1), ("1-1", 4, 1), ("1-2", 4, 2)], &[]),
+    (&[("1-1", 1, 1), ("1-2", 4, 2)], &["explains 2 differences, not 3: a"]),
+    (&[("1-1", 1, 1), ("1-1", 4, 1), ("1-2", 4, 1)], &["rule 2 does not differ: a"]),
+    (
+        &[("1-1", 1, 1), ("1-1", 4, 1), ("1-2", 4, 2), ("2-1", 4, 2)],
+        &["Crs 2-1 at level 4: 2 Ours"],
+    ),
+    (
+        &[],
+        &[
+            "`1-*` has no such difference: a",
+            "rule 1 does not differ: a",
+            "rule 2 does not differ: a",
+            "explains 0 differences, not 3: a",
+        ],
+    ),
+];
+
+#[test]
+fn what_is_unexplained_or_stale_is_a_problem() {
+    let list: Vec<Cause> = serde_norway::from_str(CAUSES).unwrap_or_default();
+    for (found, wanted) in STALE {
+        let difference = |(request, paranoia, rule): &(&str, u8, u32)| Difference {
+            set: Set::Crs,
+            request: (*request).to_owned(),
+            paranoia: *paranoia,
+            rule: *rule,
+            side: Side::Ours,
+        };
+        let found: Vec<Difference> = found.iter().map(difference).collect();
+        assert_eq!(problems(&list, &found, &[Set::Crs].into()), *wanted);
     }
+    let both = problems(&list, &[], &[Set::Crs, Set::Corpora].into());
+    assert!(both.contains(&"rule 3 does not differ: b".to_owned()), "{both:?}");
 }

@@ -121,7 +121,11 @@ impl Question {
             method: text(&request.method),
             target: text(&request.target),
             protocol: text(&request.protocol),
-            headers: request.headers.iter().map(|(name, value)| (text(name), text(value))).collect(),
+            headers: request
+                .headers
+                .iter()
+                .map(|(name, value)| (text(name), text(value)))
+                .collect(),
             body: text(&request.body),
             status: response.status.unwrap_or(200),
             response_headers: response.headers.iter().map(pair).collect(),
