@@ -94,8 +94,11 @@ const CAUSES: &str = "
 - { why: b, set: corpora, side: theirs, requests: [x], rules: [3], count: 1 }
 ";
 
-/// What happened, as (request, paranoia, rule), all of the first cause's set and side; what is wrong then.
-const STALE: &[(&[(&str, u8, u32)], &[&str])] = &[
+/// A difference of the first cause's set and side: request, paranoia, rule.
+type Found = (&'static str, u8, u32);
+
+/// What happened, and what is wrong then.
+const STALE: &[(&[Found], &[&str])] = &[
     (&[("1-1", 1, 1), ("1-1", 4, 1), ("1-2", 4, 2)], &[]),
     (&[("1-1", 1, 1), ("1-2", 4, 2)], &["explains 2 differences, not 3: a"]),
     (&[("1-1", 1, 1), ("1-1", 4, 1), ("1-2", 4, 1)], &["rule 2 does not differ: a"]),
@@ -118,7 +121,7 @@ const STALE: &[(&[(&str, u8, u32)], &[&str])] = &[
 fn what_is_unexplained_or_stale_is_a_problem() {
     let list: Vec<Cause> = serde_norway::from_str(CAUSES).unwrap_or_default();
     for (found, wanted) in STALE {
-        let difference = |(request, paranoia, rule): &(&str, u8, u32)| Difference {
+        let difference = |(request, paranoia, rule): &Found| Difference {
             set: Set::Crs,
             request: (*request).to_owned(),
             paranoia: *paranoia,

@@ -19,6 +19,8 @@ use self::list::{Cause, Difference, Side};
 use self::peer::Peer;
 use crate::{corpora, crs};
 
+/// What `differences.yaml` is about.
+const VERSION: &str = "ModSecurity v3.0.15";
 /// Processes that ask at the same time.
 const PEERS: usize = 2;
 
@@ -101,8 +103,13 @@ fn ours(rules: &[String], cases: &[Case], paranoia: u8) -> Vec<BTreeSet<u32>> {
 fn theirs(python: &Path, rules: &[String], cases: &[Case]) -> Vec<BTreeSet<u32>> {
     let ask = |first: usize| -> std::io::Result<Vec<BTreeSet<u32>>> {
         let mut peer = Peer::start(python, rules)?;
+        assert!(
+            peer.engine.contains(VERSION),
+            "the list is about {VERSION}, this is {}",
+            peer.engine
+        );
         let own = cases.iter().skip(first).step_by(PEERS);
-        own.map(|case| Ok(peer.ask(&case.request, &case.response)?.ids)).collect()
+        own.map(|case| Ok(peer.ask(&case.request, &case.response)?.0)).collect()
     };
     let turns: Vec<usize> = (0..PEERS).collect();
     let answers = in_parallel(&turns, |first| ask(*first));

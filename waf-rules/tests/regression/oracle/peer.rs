@@ -5,6 +5,7 @@ use std::env;
 use std::io::{self, BufRead, BufReader, BufWriter, Error, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use waf_rules::ftw::{Request, Response};
@@ -21,13 +22,10 @@ pub(crate) struct Peer {
     pub(crate) engine: String,
 }
 
-/// What came of a request.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Answer {
-    /// Rules that matched and log.
-    pub(crate) ids: BTreeSet<u32>,
-    /// Processor time of the transaction, in nanoseconds.
-    pub(crate) cpu_ns: u64,
+#[derive(Deserialize)]
+struct Answer {
+    ids: BTreeSet<u32>,
+    cpu_ns: u64,
 }
 
 #[derive(Serialize)]
@@ -84,10 +82,16 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Runs one request and the answer of its service through all phases.
-    pub(crate) fn ask(&mut self, request: &Request, response: &Response) -> io::Result<Answer> {
+    /// Runs one request and the answer of its service through all phases: the rules that matched and log, and the
+    /// processor time of the transaction.
+    pub(crate) fn ask(
+        &mut self,
+        request: &Request,
+        response: &Response,
+    ) -> io::Result<(BTreeSet<u32>, Duration)> {
         self.send(&Question::new(request, response))?;
-        self.receive()
+        let answer: Answer = self.receive()?;
+        Ok((answer.ids, Duration::from_nanos(answer.cpu_ns)))
     }
 
     fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
