@@ -12,6 +12,7 @@ mod address;
 mod answers;
 mod audit;
 mod cli;
+mod coded;
 mod codes;
 mod crs;
 mod events;

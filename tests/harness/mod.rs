@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`gateway`] | the binary: start, address, events, reload, signals, stop |
 //! | [`origin`] | a service that records whatever reaches it and answers as the test says |
+//! | [`coding`] | content codings |
 //! | [`client`] | requests as bytes, answers taken apart |
 //! | [`tls`] | authorities, certificates, TLS clients |
 //! | [`h2`] | an HTTP/2 client and an HTTP/2 service |
@@ -11,6 +12,7 @@
 //! | [`redis`] | a store |
 
 pub mod client;
+pub mod coding;
 pub mod gateway;
 pub mod h2;
 pub mod origin;

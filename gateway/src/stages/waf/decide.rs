@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use waf_rules::{Action, Exceeded, Interruption, Match, Outcome, Transaction, Verdict};
 
+use super::answer_coding::AnswerCoding;
 use super::coding::{Coding, decode};
 use super::plan::Plan;
 use super::show;
@@ -40,6 +41,9 @@ pub struct Inspection {
     pub(super) answer: Option<Inspected>,
     /// Bytes of its body that were inspected.
     pub(super) answer_bytes: usize,
+    /// How its body is coded, and what of that could not be read.
+    pub(super) answer_coding: AnswerCoding,
+    pub(super) answer_unreadable: Option<String>,
 }
 
 pub use super::show::Sent;
@@ -114,6 +118,8 @@ impl Inspection {
             broken: None,
             answer: None,
             answer_bytes: 0,
+            answer_coding: AnswerCoding::Plain,
+            answer_unreadable: None,
         }
     }
 
