@@ -34,3 +34,9 @@ fail() {
     exit 1
 }
 have() { command -v "$1" >/dev/null 2>&1; }
+
+# Tests and benches find libmodsecurity by this variable; what it says already stays.
+find_libmodsecurity() {
+    [ -n "${YETT_LIBMODSECURITY:-}" ] || [ ! -x "$LIBMODSECURITY" ] || export YETT_LIBMODSECURITY=$LIBMODSECURITY
+    [ -n "${YETT_LIBMODSECURITY:-}" ]
+}

@@ -4,7 +4,7 @@
 #   build   compilers and cmake, and the pinned Rust toolchain
 #   test    build, Redis for the end-to-end tests, the OWASP CRS 3.3 (rules only), and libmodsecurity to compare with
 #   load    build, and k6
-#   bench   build, and nginx, HAProxy and wrk for the side-by-side comparison
+#   bench   build, and nginx, HAProxy, wrk and libmodsecurity for the side-by-side comparisons
 #
 # Quick when nothing is missing. Services of installed packages are neither started nor enabled.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
