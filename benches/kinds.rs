@@ -1,5 +1,7 @@
 //! The kinds of request that rule engines are compared on, all benign but the last.
 
+use waf_rules::ftw;
+
 /// A request as a client would send it. `{n}` in its texts is another number every time: what is
 /// measured is a request that was never seen, from a client that was.
 pub(crate) struct Request {
@@ -155,5 +157,21 @@ impl Request {
             headers.push(("Content-Length", body.len().to_string()));
         }
         Self { name: self.name, method: self.method, target, headers, body, response }
+    }
+
+    /// The same for whoever asks through `ftw`, with the answer of the service.
+    pub(crate) fn with_answer(&self) -> (ftw::Request, ftw::Response) {
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| ((*name).into(), value.clone().into_bytes()));
+        let request = ftw::Request {
+            method: self.method.into(),
+            target: self.target.clone().into_bytes(),
+            protocol: b"HTTP/1.1".to_vec(),
+            headers: headers.collect(),
+            body: self.body.clone().into_bytes(),
+        };
+        let html = ("Content-Type".to_owned(), "text/html; charset=utf-8".to_owned());
+        let body = self.response.clone();
+        (request, ftw::Response { headers: [html].into(), body, ..ftw::Response::default() })
     }
 }

@@ -1,16 +1,20 @@
 //! What inspection costs: whole transactions, all five phases, on the built-in rules and, where
-//! `YETT_CRS` or `../shared/crs` has it, on the complete OWASP CRS; and what loading costs.
+//! `YETT_CRS` or `../shared/crs` has it, on the complete OWASP CRS; what loading costs; and CRS in libmodsecurity
+//! beside it, in one table.
 //!
-//! `cargo bench -p waf-rules --bench waf`
+//! `cargo bench -p waf-rules --bench waf`; `-- beside` for the table alone
 #![allow(clippy::panic, reason = "a bench that cannot set up must stop")]
 
+mod beside;
 mod kinds;
+#[path = "../waf-rules/tests/regression/oracle/peer.rs"]
+mod peer;
 mod rulesets;
 
 use std::time::Duration;
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
-use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group};
 use rustix::time::{ClockId, clock_gettime};
 use waf_rules::{Ruleset, RulesetBuilder, Transaction};
 
@@ -142,4 +146,9 @@ criterion_group! {
     config = Criterion::default().with_measurement(CpuTime);
     targets = transactions, load
 }
-criterion_main!(benches);
+
+fn main() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    beside::run();
+}

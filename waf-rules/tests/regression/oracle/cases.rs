@@ -54,19 +54,7 @@ fn stages(test: &Test) -> Vec<Case> {
 }
 
 fn bench(kind: &kinds::Request) -> Case {
-    let headers = kind.headers.iter();
-    let request = Request {
-        method: kind.method.into(),
-        target: kind.target.clone().into_bytes(),
-        protocol: b"HTTP/1.1".to_vec(),
-        headers: headers
-            .map(|(name, value)| ((*name).into(), value.clone().into_bytes()))
-            .collect(),
-        body: kind.body.clone().into_bytes(),
-    };
-    let html = ("Content-Type".to_owned(), "text/html; charset=utf-8".to_owned());
-    let response =
-        Response { body: kind.response.clone(), headers: [html].into(), ..Response::default() };
+    let (request, response) = kind.with_answer();
     Case::new(Set::Bench, kind.name.to_owned(), request, Some(response))
 }
 

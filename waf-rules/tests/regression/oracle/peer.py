@@ -59,7 +59,9 @@ def inspect(engine, rules, request):
     transaction.process_logging()
     cpu_ns = time.thread_time_ns() - began
     ids = sorted({message.rule_id for message in transaction.get_rule_messages()})
-    return {"ids": ids, "cpu_ns": cpu_ns}
+    began = time.thread_time_ns()
+    del transaction
+    return {"ids": ids, "cpu_ns": cpu_ns + time.thread_time_ns() - began}
 
 
 def keep_xml_quiet():
