@@ -14,7 +14,7 @@ test: ## Everything that is checked before a change is taken
 load: ## k6 against a demo that it starts itself (ARGS="mixed" runs one script)
 	@load/run.sh $(ARGS)
 
-bench: ## Criterion; CPU per request beside a bare Pingora proxy, nginx and HAProxy; memory (ARGS="criterion", "proxy", "memory")
+bench: ## Criterion; CPU per request beside libmodsecurity, a bare Pingora proxy, nginx, HAProxy; memory (ARGS="waf", "proxy", ...)
 	@benches/run.sh $(ARGS)
 
 schema: ## Write config/schema.json anew from the code

@@ -6,7 +6,7 @@ for script in .ci/run .ci/*.sh load/*.sh benches/*.sh; do
     bash -n "$script"
 done
 if have python3; then
-    python3 - benches/*.py benches/proxy/*.py <<'PYTHON'
+    python3 - benches/*.py benches/proxy/*.py waf-rules/tests/regression/oracle/*.py <<'PYTHON'
 import ast, sys
 for path in sys.argv[1:]:
     ast.parse(open(path).read(), path)

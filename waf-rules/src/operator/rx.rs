@@ -11,8 +11,11 @@ use super::{Captures, rx_syntax, rx_tail};
 
 /// Bound on one compiled pattern, in bytes; CRS's largest needs 3 MiB.
 const PROGRAM_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Bound on a pattern's lazy state cache, in bytes and per thread: hostile input cannot grow it.
+/// Bounds on a pattern's lazy state cache, in bytes and per thread: hostile input cannot grow it. A
+/// cache that is too small is filled again and again; the few long patterns need more states.
 const STATES_BYTES_MAX: usize = 512 * 1024;
+const LONG_STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
+const LONG_PATTERN_BYTES: usize = 1_000;
 
 #[derive(Debug)]
 pub(crate) struct Rx {
@@ -99,7 +102,11 @@ fn build(pattern: &str, ignore_case: bool) -> Result<Regex, String> {
         .dot_matches_new_line(true)
         .case_insensitive(ignore_case)
         .size_limit(PROGRAM_BYTES_MAX)
-        .dfa_size_limit(STATES_BYTES_MAX)
+        .dfa_size_limit(if pattern.len() < LONG_PATTERN_BYTES {
+            STATES_BYTES_MAX
+        } else {
+            LONG_STATES_BYTES_MAX
+        })
         .build()
         .map_err(|error| regex_message(&error))
 }

@@ -72,7 +72,12 @@ const CASES: &[(&str, &[u8], &[u8])] = &[
     ("urlDecodeUni", b"%u0041%u00e9%uff1c%u2019%25%u12", b"Ae<'%%u12"),
     ("urlEncode", b"a b*c/d", b"a+b*c%2fd"),
     ("utf8toUnicode", "a\u{e9}\u{20ac}".as_bytes(), b"a%u00e9%u20ac"),
-    ("utf8toUnicode", b"a\xe9b", b"a\xe9b"),
+    ("utf8toUnicode", "\u{1f600}".as_bytes(), b"%u1f600"),
+    // Overlong `<`, in two and in three bytes.
+    ("utf8toUnicode", b"\xc0\xbcscript\xe0\x80\xbe", b"%u003cscript%u003e"),
+    // A lead byte alone is lost, so that it hides nothing: `%\xc33C` is `%3C` to who leaves it out.
+    ("utf8toUnicode", b"%\xc33C \xe9b \xe2\x80", b"%3C b \x80"),
+    ("utf8toUnicode", b"\x80 \xff", b"\x80 \xff"),
 ];
 
 #[test]

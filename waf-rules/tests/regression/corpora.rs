@@ -26,6 +26,7 @@ const DAMAGED: usize = 400;
 
 #[derive(Deserialize)]
 struct Line {
+    id: String,
     method: String,
     target: String,
     headers: Vec<(String, String)>,
@@ -36,14 +37,20 @@ struct Line {
 #[test]
 fn labelled_traffic_is_judged_alike() {
     let Some(folder) = folder() else { return };
-    let mut requests = Vec::new();
-    for path in files(&folder) {
-        let all = read(&path);
-        let step = if takes_all() { 1 } else { all.len().div_ceil(SAMPLE).max(1) };
-        requests.extend(all.into_iter().step_by(step));
-    }
+    let requests: Vec<Request> = sample(SAMPLE).into_iter().map(|(_, request)| request).collect();
     assert!(!requests.is_empty(), "no requests in {}", folder.display());
     assert_alike(&requests);
+}
+
+/// Names and requests: so many of each file, evenly, or all; none where there are no corpora.
+pub(crate) fn sample(of_each: usize) -> Vec<(String, Request)> {
+    let mut requests = Vec::new();
+    for path in folder().iter().flat_map(|folder| files(folder)) {
+        let all = read(&path);
+        let step = if takes_all() { 1 } else { all.len().div_ceil(of_each).max(1) };
+        requests.extend(all.into_iter().step_by(step));
+    }
+    requests
 }
 
 #[test]
@@ -84,7 +91,8 @@ fn assert_alike(requests: &[Request]) {
     );
 }
 
-fn takes_all() -> bool {
+/// Every request instead of a sample: `YETT_DIFFERENTIAL=all`.
+pub(crate) fn takes_all() -> bool {
     std::env::var("YETT_DIFFERENTIAL").is_ok_and(|value| value == "all")
 }
 
@@ -106,7 +114,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn read(path: &Path) -> Vec<Request> {
+fn read(path: &Path) -> Vec<(String, Request)> {
     let mut text = String::new();
     let file =
         std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -116,7 +124,7 @@ fn read(path: &Path) -> Vec<Request> {
     let line = |line: &str| {
         let line: Line =
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        Request {
+        let request = Request {
             method: line.method.into(),
             target: line.target.into(),
             protocol: b"HTTP/1.1".to_vec(),
@@ -126,7 +134,8 @@ fn read(path: &Path) -> Vec<Request> {
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
             body: STANDARD.decode(line.body_b64).unwrap_or_default(),
-        }
+        };
+        (line.id, request)
     };
     text.lines().map(line).collect()
 }

@@ -13,8 +13,11 @@ mod corpora;
 mod crs;
 mod crs3;
 mod fuzz;
+#[path = "../../../benches/kinds.rs"]
+mod kinds;
 #[path = "../material/mod.rs"]
 mod material;
+mod oracle;
 mod robust;
 
 use std::path::Path;
