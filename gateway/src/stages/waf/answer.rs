@@ -58,9 +58,9 @@ impl Inspection {
     pub fn answer_feed(&mut self, bytes: &[u8]) -> bool {
         match std::mem::take(&mut self.answer_coding) {
             AnswerCoding::Plain => self.show_answer(bytes),
-            AnswerCoding::Coded(mut copy) => {
-                let yielded = copy.push(bytes);
-                self.answer_coding = AnswerCoding::Coded(copy);
+            AnswerCoding::Coded(mut unpacking) => {
+                let yielded = unpacking.push(bytes);
+                self.answer_coding = AnswerCoding::Coded(unpacking);
                 self.show_yield(yielded)
             }
             AnswerCoding::Over => {
@@ -72,8 +72,8 @@ impl Inspection {
 
     /// As much of the answer as is inspected is here: the rules decide.
     pub fn answer_body(&mut self) -> Decision<()> {
-        if let AnswerCoding::Coded(copy) = &mut self.answer_coding {
-            let rest = copy.finish();
+        if let AnswerCoding::Coded(unpacking) = &mut self.answer_coding {
+            let rest = unpacking.finish();
             self.show_yield(rest);
         }
         let verdict = self.transaction.response_body();

@@ -13,14 +13,14 @@ pub(super) enum AnswerCoding {
     #[default]
     Plain,
     /// Decoded. Boxed: hardly any answer is.
-    Coded(Box<Copy>),
+    Coded(Box<Unpacking>),
     /// No further: what it was decoded by has ended, in whatever way.
     Over,
 }
 
 /// A body on its way into a decoded copy.
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(super) struct Unpacking {
     decoder: Decoder,
     /// As much as came of the body, up to `bound`: what the rules see when it is not coded after all.
     raw: Vec<u8>,
@@ -51,15 +51,15 @@ impl AnswerCoding {
         match decoder(fields, bound) {
             Ok(None) => Ok(AnswerCoding::Plain),
             Ok(Some(decoder)) => {
-                let copy = Copy { decoder, raw: Vec::new(), yielded: 0, bound };
-                Ok(AnswerCoding::Coded(Box::new(copy)))
+                let unpacking = Unpacking { decoder, raw: Vec::new(), yielded: 0, bound };
+                Ok(AnswerCoding::Coded(Box::new(unpacking)))
             }
             Err(error) => Err(error.to_string()),
         }
     }
 }
 
-impl Copy {
+impl Unpacking {
     pub(super) fn push(&mut self, bytes: &[u8]) -> Yield {
         let kept = bytes.len().min(self.bound - self.raw.len());
         self.raw.extend_from_slice(&bytes[..kept]);
