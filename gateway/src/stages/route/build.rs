@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use super::methods::MethodSet;
 use super::pattern::{HostPattern, PARAM};
 use super::plan::Rule;
-use super::table::{Block, Condition, Leaf, Names, Node, Table};
+use super::table::{Block, Condition, Leaf, Names, Node, Shape, Table};
 use super::words::{Kind, Word, Words};
 
 /// Lays out all rules.
@@ -15,14 +16,14 @@ pub(super) fn build(mut rules: Vec<Rule>) -> Table {
     let hosts = rules.iter().map(|rule| host_word(&rule.host));
     let words = Words::new(hosts.chain(rules.iter().flat_map(segments)));
     let tree = Tree::gather(&rules, &words);
-    let conditions = vec![Box::default()];
-    let table = Table { conditions, words, ..Table::default() };
-    let mut layout = Layout { rules: &rules, tree: &tree, table, names: HashMap::new() };
+    let table = Table { words, ..Table::default() };
+    let (shapes, names) = (HashMap::new(), HashMap::new());
+    let mut layout = Layout { rules: &rules, tree: &tree, table, shapes, names };
     layout.table.hosts = layout.block(&tree.prefixes[0]);
     let mut table = layout.table;
     table.nodes.shrink_to_fit();
     table.leaves.shrink_to_fit();
-    table.conditions.shrink_to_fit();
+    table.shapes.shrink_to_fit();
     table
 }
 
@@ -88,8 +89,9 @@ struct Layout<'r> {
     rules: &'r [Rule],
     tree: &'r Tree,
     table: Table,
+    shapes: HashMap<(MethodSet, &'r [Condition], &'r [String]), u32>,
     /// Parameter names, each list once.
-    names: HashMap<&'r [String], u32>,
+    names: HashMap<&'r [String], Names>,
 }
 
 impl<'r> Layout<'r> {
@@ -127,30 +129,22 @@ impl<'r> Layout<'r> {
     fn leaf(&mut self, rule: &'r Rule, last: bool) {
         let flags = [(last, Leaf::LAST), (rule.path.prefix, Leaf::PREFIX)];
         let flags = flags.into_iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag);
-        let leaf = Leaf {
-            route: rule.index as u32,
-            methods: rule.methods,
-            conditions: self.conditions(&rule.conditions),
-            names: self.names(&rule.path.params) | flags,
-        };
+        let leaf = Leaf { route: rule.index as u32, shape: self.shape(rule) | flags };
         self.table.leaves.push(leaf);
     }
 
-    #[allow(clippy::cast_possible_truncation)] // no more lists than routes
-    fn conditions(&mut self, conditions: &[Condition]) -> u32 {
-        if conditions.is_empty() {
-            return 0;
+    #[allow(clippy::cast_possible_truncation)] // no more shapes than routes
+    fn shape(&mut self, rule: &'r Rule) -> u32 {
+        let key = (rule.methods, &*rule.conditions, &*rule.path.params);
+        if let Some(known) = self.shapes.get(&key) {
+            return *known;
         }
-        self.table.conditions.push(conditions.into());
-        self.table.conditions.len() as u32 - 1
-    }
-
-    #[allow(clippy::cast_possible_truncation)] // no more lists than routes
-    fn names(&mut self, names: &'r [String]) -> u32 {
-        let lists = &mut self.table.names;
-        *self.names.entry(names).or_insert_with(|| {
-            lists.push(names.iter().map(|name| Arc::from(name.as_str())).collect::<Names>());
-            lists.len() as u32 - 1
-        })
+        let number = self.table.shapes.len() as u32;
+        self.shapes.insert(key, number);
+        let shared = |names: &[String]| names.iter().map(|name| Arc::from(name.as_str())).collect();
+        let names = self.names.entry(key.2).or_insert_with_key(|names| shared(names)).clone();
+        let conditions = rule.conditions.as_slice().into();
+        self.table.shapes.push(Shape { methods: rule.methods, conditions, names });
+        number
     }
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 use super::methods::MethodSet;
 use super::plan::RouteTable;
-use super::table::{Condition, Leaf, Names, Spans};
+use super::table::{Condition, Names, Shape, Spans};
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding};
 use crate::base::request::Request;
@@ -43,23 +43,19 @@ impl RouteTable {
         let mut matched = None;
         let mut allowed = MethodSet::NONE;
         let _ =
-            self.table.walk(request.host(), request.path(), &mut |leaf: &Leaf, spans: &Spans| {
-                if unmet(self.table.conditions(leaf), request.headers).is_some() {
+            self.table.walk(request.host(), request.path(), &mut |index, shape: &Shape, spans| {
+                if unmet(&shape.conditions, request.headers).is_some() {
                     return ControlFlow::Continue(());
                 }
-                if !leaf.methods.meets(method) {
-                    allowed = allowed.and(leaf.methods);
+                if !shape.methods.meets(method) {
+                    allowed = allowed.and(shape.methods);
                     return ControlFlow::Continue(());
                 }
-                matched = Some(self.matched(leaf, spans.clone()));
+                let names = (!spans.is_empty()).then(|| Arc::clone(&shape.names));
+                matched = Some(Matched { index, names, spans: Spans::clone(spans) });
                 ControlFlow::Break(())
             });
         matched.ok_or_else(|| self.refuse(request, allowed))
-    }
-
-    fn matched(&self, leaf: &Leaf, spans: Spans) -> Matched {
-        let names = (!spans.is_empty()).then(|| Arc::clone(self.table.names(leaf)));
-        Matched { index: leaf.route, names, spans }
     }
 
     /// 405 when another method would have been served here (RFC 9110 §15.5.6), else 404.

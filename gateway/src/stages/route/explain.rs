@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::decide::unmet;
 use super::plan::RouteTable;
-use super::table::{Leaf, Node, Spans};
+use super::table::{Node, Shape, Spans};
 use super::words::Kind;
 use crate::base::request::Request;
 
@@ -37,24 +37,28 @@ impl RouteTable {
     pub fn explain(&self, request: &Request<'_>) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         let mut won = false;
-        let _ = self.table.walk(request.host(), request.path(), &mut |leaf: &Leaf, _: &Spans| {
-            let verdict = self.judge(leaf, request, won);
-            won |= verdict == Verdict::Wins;
-            candidates.push(Candidate { index: leaf.route, verdict });
-            ControlFlow::Continue(())
-        });
+        let _ = self.table.walk(
+            request.host(),
+            request.path(),
+            &mut |index, shape: &Shape, _: &Spans| {
+                let verdict = self.judge(shape, request, won);
+                won |= verdict == Verdict::Wins;
+                candidates.push(Candidate { index, verdict });
+                ControlFlow::Continue(())
+            },
+        );
         if candidates.is_empty() {
             candidates = self.under_other_hosts(request);
         }
         candidates
     }
 
-    fn judge(&self, leaf: &Leaf, request: &Request<'_>, won: bool) -> Verdict {
-        if let Some((name, _)) = unmet(self.table.conditions(leaf), request.headers) {
+    fn judge(&self, shape: &Shape, request: &Request<'_>, won: bool) -> Verdict {
+        if let Some((name, _)) = unmet(&shape.conditions, request.headers) {
             return Verdict::Header { name: name.to_string() };
         }
-        if !leaf.methods.meets(self.methods.find(request.method)) {
-            return Verdict::Method { allowed: self.methods.allow(leaf.methods) };
+        if !shape.methods.meets(self.methods.find(request.method)) {
+            return Verdict::Method { allowed: self.methods.allow(shape.methods) };
         }
         if won { Verdict::LessSpecific } else { Verdict::Wins }
     }
@@ -62,18 +66,19 @@ impl RouteTable {
     fn under_other_hosts(&self, request: &Request<'_>) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         for root in self.table.roots() {
-            let _ = self.table.walk_below(root, request.path(), &mut |leaf: &Leaf, _: &Spans| {
-                candidates.push(self.other_host(root, leaf));
-                ControlFlow::Continue(())
-            });
+            let _ =
+                self.table.walk_below(root, request.path(), &mut |index, _: &Shape, _: &Spans| {
+                    candidates.push(self.other_host(root, index));
+                    ControlFlow::Continue(())
+                });
         }
         candidates
     }
 
-    fn other_host(&self, root: &Node, leaf: &Leaf) -> Candidate {
+    fn other_host(&self, root: &Node, index: u32) -> Candidate {
         let (kind, text) = self.table.words.get(root.word);
         let text = String::from_utf8_lossy(text);
         let wanted = if kind == Kind::Wildcard { format!("*.{text}") } else { text.into_owned() };
-        Candidate { index: leaf.route, verdict: Verdict::Host { wanted } }
+        Candidate { index, verdict: Verdict::Host { wanted } }
     }
 }

@@ -18,7 +18,7 @@ const STANDARD: [Method; 8] = [
 pub(super) const METHODS: usize = 31;
 
 /// A set of methods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct MethodSet(u32);
 
 impl MethodSet {

@@ -19,16 +19,22 @@ use crate::base::bounds;
 /// Where the parameters of a match lie in the path.
 pub(super) type Spans = SmallVec<[Range<u32>; 4]>;
 
-/// One route at the end of its pattern. 16 bytes: four to a cache line.
+/// One route at the end of its pattern. 8 bytes: eight to a cache line. What many routes have alike stands once, where
+/// it is always at hand: the routes themselves are too many for that.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leaf {
     /// Index of the route in the configuration.
     pub(super) route: u32,
+    /// Index in [`Table::shapes`], and [`Leaf::LAST`] and [`Leaf::PREFIX`].
+    pub(super) shape: u32,
+}
+
+/// What routes may ask beside host and path, and how they name their parameters.
+#[derive(Debug)]
+pub(super) struct Shape {
     pub(super) methods: MethodSet,
-    /// Index in [`Table::conditions`].
-    pub(super) conditions: u32,
-    /// Index in [`Table::names`], and [`Leaf::LAST`] and [`Leaf::PREFIX`].
-    pub(super) names: u32,
+    pub(super) conditions: Box<[Condition]>,
+    pub(super) names: Names,
 }
 
 impl Leaf {
@@ -38,7 +44,7 @@ impl Leaf {
     pub(super) const PREFIX: u32 = 1 << 30;
 
     fn is(self, flag: u32) -> bool {
-        self.names & flag != 0
+        self.shape & flag != 0
     }
 }
 
@@ -56,9 +62,8 @@ pub(super) struct Table {
     pub(super) hosts: Block,
     /// Leaves of one node lie together, in order of rank: those that end here, then those with `/*`.
     pub(super) leaves: Vec<Leaf>,
-    /// Distinct lists; the first is empty.
-    pub(super) conditions: Vec<Box<[Condition]>>,
-    pub(super) names: Vec<Names>,
+    /// Distinct ones.
+    pub(super) shapes: Vec<Shape>,
 }
 
 /// One prefix of some pattern. 16 bytes: four to a cache line.
@@ -117,10 +122,10 @@ impl Block {
 }
 
 impl Table {
-    /// Shows every route whose host and path fit, most specific first, until `visit` breaks.
+    /// Shows every route whose host and path fit, by its index, most specific first, until `visit` breaks.
     pub(super) fn walk<'t, V>(&'t self, host: &str, path: &str, visit: &mut V) -> ControlFlow<()>
     where
-        V: FnMut(&'t Leaf, &Spans) -> ControlFlow<()>,
+        V: FnMut(u32, &'t Shape, &Spans) -> ControlFlow<()>,
     {
         let base = host.split_once('.').map_or("", |(_, base)| base);
         for (kind, text) in [(Kind::Host, host), (Kind::Wildcard, base), (Kind::AnyHost, "")] {
@@ -140,7 +145,7 @@ impl Table {
         visit: &mut V,
     ) -> ControlFlow<()>
     where
-        V: FnMut(&'t Leaf, &Spans) -> ControlFlow<()>,
+        V: FnMut(u32, &'t Shape, &Spans) -> ControlFlow<()>,
     {
         if !path.starts_with('/') {
             return ControlFlow::Continue(());
@@ -156,12 +161,8 @@ impl Table {
         places.iter().filter(|node| node.word != Word::NONE)
     }
 
-    pub(super) fn conditions(&self, leaf: &Leaf) -> &[Condition] {
-        &self.conditions[leaf.conditions as usize]
-    }
-
-    pub(super) fn names(&self, leaf: &Leaf) -> &Names {
-        &self.names[(leaf.names & !(Leaf::LAST | Leaf::PREFIX)) as usize]
+    fn shape(&self, leaf: &Leaf) -> &Shape {
+        &self.shapes[(leaf.shape & !(Leaf::LAST | Leaf::PREFIX)) as usize]
     }
 
     fn node(&self, block: Block, word: Word) -> Option<&Node> {
@@ -195,14 +196,14 @@ struct Walk<'w, 't, V> {
     visit: &'w mut V,
 }
 
-impl<'t, V: FnMut(&'t Leaf, &Spans) -> ControlFlow<()>> Walk<'_, 't, V> {
+impl<'t, V: FnMut(u32, &'t Shape, &Spans) -> ControlFlow<()>> Walk<'_, 't, V> {
     /// `at` is what follows the `/` after this prefix; `None` when the path ends here. A dead end returns
     /// `Continue`, and the caller tries its next, less specific branch. No deeper than `PATH_SEGMENTS`: no
     /// pattern is.
     fn step(&mut self, node: &'t Node, at: Option<usize>, depth: usize) -> ControlFlow<()> {
         let table = self.table;
         let Some(at) = at else {
-            return table.leaves(node).try_for_each(|leaf| (self.visit)(leaf, &self.spans));
+            return self.show(table.leaves(node));
         };
         if depth < bounds::PATH_SEGMENTS && node.children.places() > 0 {
             let (end, next) = segment(self.path, at);
@@ -222,8 +223,11 @@ impl<'t, V: FnMut(&'t Leaf, &Spans) -> ControlFlow<()>> Walk<'_, 't, V> {
         if !node.children.is(Block::PREFIX) {
             return ControlFlow::Continue(());
         }
-        let mut wide = table.leaves(node).filter(|leaf| leaf.is(Leaf::PREFIX));
-        wide.try_for_each(|leaf| (self.visit)(leaf, &self.spans))
+        self.show(table.leaves(node).filter(|leaf| leaf.is(Leaf::PREFIX)))
+    }
+
+    fn show(&mut self, mut leaves: impl Iterator<Item = &'t Leaf>) -> ControlFlow<()> {
+        leaves.try_for_each(|leaf| (self.visit)(leaf.route, self.table.shape(leaf), &self.spans))
     }
 }
 
