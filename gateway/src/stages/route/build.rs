@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::methods::MethodSet;
 use super::pattern::{HostPattern, PARAM};
 use super::plan::Rule;
-use super::table::{Block, Condition, Leaf, Names, Node, Shape, Table};
+use super::table::{Block, Condition, Has, Leaf, Names, Node, Shape, Table};
 use super::words::{Kind, Word, Words};
 
 /// Lays out all rules.
@@ -21,8 +21,8 @@ pub(super) fn build(mut rules: Vec<Rule>) -> Table {
     let mut layout = Layout { rules: &rules, tree: &tree, table, shapes, names };
     layout.table.hosts = layout.block(&tree.prefixes[0]);
     let mut table = layout.table;
-    table.nodes.shrink_to_fit();
-    table.leaves.shrink_to_fit();
+    table.routes = rules.len();
+    table.cells.shrink_to_fit();
     table.shapes.shrink_to_fit();
     table
 }
@@ -95,33 +95,34 @@ struct Layout<'r> {
 }
 
 impl<'r> Layout<'r> {
-    /// The children of a prefix, then what is below each of them.
+    /// The children of a prefix and its leaves, then what is below each child.
     fn block(&mut self, prefix: &'r Prefix) -> Block {
-        let first = self.table.nodes.len();
-        let param = prefix.children.iter().any(|(word, _)| *word == Word::PARAM);
-        let wide = prefix.rules.iter().any(|rule| self.rules[*rule].path.prefix);
-        let block = Block::new(first, prefix.children.len(), param, wide);
-        self.table.nodes.resize(first + block.places(), Node::default());
-        let take = |(word, child): &(Word, usize)| (self.take(block, *word, *child), *child);
+        let has = Has {
+            param: prefix.children.iter().any(|(word, _)| *word == Word::PARAM),
+            leaves: !prefix.rules.is_empty(),
+            prefix: prefix.rules.iter().any(|rule| self.rules[*rule].path.prefix),
+        };
+        let block = Block::new(self.table.cells.len(), prefix.children.len(), has);
+        self.table.cells.resize(block.children().end, Word::NONE.number());
+        let take = |(word, child): &(Word, usize)| (self.take(block, *word), *word, *child);
         let taken: Vec<_> = prefix.children.iter().map(take).collect();
-        for (place, child) in taken {
-            self.table.nodes[place].children = self.block(&self.tree.prefixes[child]);
+        for (index, rule) in prefix.rules.iter().enumerate() {
+            let last = index + 1 == prefix.rules.len();
+            self.leaf(&self.rules[*rule], last);
+        }
+        for (place, word, child) in taken {
+            let node = Node { word, block: self.block(&self.tree.prefixes[child]) };
+            self.table.cells[place..place + Node::CELLS].copy_from_slice(&node.cells());
         }
         block
     }
 
-    /// Puts one node and its leaves in place.
-    #[allow(clippy::cast_possible_truncation)] // counts of a configuration of at most 32 MiB
-    fn take(&mut self, block: Block, word: Word, child: usize) -> usize {
-        let free = |place: &usize| self.table.nodes[*place].word == Word::NONE;
-        let place = block.probe(word).find(free).unwrap_or_default();
-        let rules = &self.tree.prefixes[child].rules;
-        let leaves = if rules.is_empty() { 0 } else { self.table.leaves.len() as u32 + 1 };
-        self.table.nodes[place] = Node { word, leaves, children: Block::default() };
-        for (index, rule) in rules.iter().enumerate() {
-            let last = index + 1 == rules.len();
-            self.leaf(&self.rules[*rule], last);
-        }
+    /// A place for one child, which nobody else gets.
+    fn take(&mut self, block: Block, word: Word) -> usize {
+        let cells = &mut self.table.cells;
+        let free = block.probe(word).find(|place| cells[*place] == Word::NONE.number());
+        let place = free.unwrap_or_default();
+        cells[place] = word.number();
         place
     }
 
@@ -129,8 +130,8 @@ impl<'r> Layout<'r> {
     fn leaf(&mut self, rule: &'r Rule, last: bool) {
         let flags = [(last, Leaf::LAST), (rule.path.prefix, Leaf::PREFIX)];
         let flags = flags.into_iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag);
-        let leaf = Leaf { route: rule.index as u32, shape: self.shape(rule) | flags };
-        self.table.leaves.push(leaf);
+        let shape = self.shape(rule) | flags;
+        self.table.cells.extend_from_slice(&[rule.index as u32, shape]);
     }
 
     #[allow(clippy::cast_possible_truncation)] // no more shapes than routes

@@ -75,7 +75,7 @@ impl RouteTable {
         candidates
     }
 
-    fn other_host(&self, root: &Node, index: u32) -> Candidate {
+    fn other_host(&self, root: Node, index: u32) -> Candidate {
         let (kind, text) = self.table.words.get(root.word);
         let text = String::from_utf8_lossy(text);
         let wanted = if kind == Kind::Wildcard { format!("*.{text}") } else { text.into_owned() };

@@ -52,11 +52,11 @@ impl RouteTable {
 
     /// Routes that can match.
     pub fn len(&self) -> usize {
-        self.table.leaves.len()
+        self.table.routes
     }
 
     pub fn is_empty(&self) -> bool {
-        self.table.leaves.is_empty()
+        self.table.routes == 0
     }
 }
 

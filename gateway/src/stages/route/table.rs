@@ -1,10 +1,10 @@
 //! Routes as one flat tree: lookup cost follows the path, not the number of routes.
 //!
 //! Every segment of every pattern is a [word](super::words), known by a number; a pattern is a path of numbers from its
-//! host down. The children of a node lie together, as a hash table of their own, and a subtree lies behind its root:
-//! among 50,000 routes what a lookup costs is cache misses, and a resource with all its paths fills two or three lines.
-//! Words are compared as text when they are looked up, and numbers are exact: no collision of hashes, chosen or not,
-//! leads to another route.
+//! host down. The children of a node lie together, as a hash table of their own, with the node's routes behind them, and a
+//! subtree lies behind its root, all in one array: among 50,000 routes what a lookup costs is cache misses, and a
+//! resource with all its paths fills two or three lines. Words are compared as text when they are looked up, and numbers
+//! are exact: no collision of hashes, chosen or not, leads to another route.
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -29,23 +29,24 @@ pub(super) struct Leaf {
     pub(super) shape: u32,
 }
 
+impl Leaf {
+    /// The next leaf belongs to another node.
+    pub(super) const LAST: u32 = 1 << 31;
+    /// Everything below its pattern belongs to it too.
+    pub(super) const PREFIX: u32 = 1 << 30;
+    pub(super) const CELLS: usize = 2;
+
+    fn is(self, flag: u32) -> bool {
+        self.shape & flag != 0
+    }
+}
+
 /// What routes may ask beside host and path, and how they name their parameters.
 #[derive(Debug)]
 pub(super) struct Shape {
     pub(super) methods: MethodSet,
     pub(super) conditions: Box<[Condition]>,
     pub(super) names: Names,
-}
-
-impl Leaf {
-    /// The next leaf belongs to another node.
-    pub(super) const LAST: u32 = 1 << 31;
-    /// Everything below its pattern belongs to it too.
-    pub(super) const PREFIX: u32 = 1 << 30;
-
-    fn is(self, flag: u32) -> bool {
-        self.shape & flag != 0
-    }
 }
 
 /// A field that must be present exactly once with exactly this value.
@@ -58,61 +59,92 @@ pub(super) type Names = Arc<[Arc<str>]>;
 #[derive(Debug, Default)]
 pub(super) struct Table {
     pub(super) words: Words,
-    pub(super) nodes: Vec<Node>,
+    /// Nodes and leaves: see [`Block`].
+    pub(super) cells: Vec<u32>,
     pub(super) hosts: Block,
-    /// Leaves of one node lie together, in order of rank: those that end here, then those with `/*`.
-    pub(super) leaves: Vec<Leaf>,
     /// Distinct ones.
     pub(super) shapes: Vec<Shape>,
+    /// How many leaves there are.
+    pub(super) routes: usize,
 }
 
-/// One prefix of some pattern. 16 bytes: four to a cache line.
+/// One prefix of some pattern. 12 bytes: five to a cache line.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Node {
     /// The last word of the prefix; [`Word::NONE`]: a free place of its block.
     pub(super) word: Word,
-    /// First of its leaves, from 1; 0: none.
-    pub(super) leaves: u32,
-    pub(super) children: Block,
+    pub(super) block: Block,
 }
 
-/// Places in [`Table::nodes`]: an open-addressing hash table of one node's children; and what else a walk asks of a node.
+impl Node {
+    pub(super) const CELLS: usize = 3;
+
+    fn read(cells: &[u32]) -> Option<Node> {
+        let [word, first, places] = *cells else { return None };
+        Some(Node { word: Word::of(word), block: Block { first, places } })
+    }
+
+    pub(super) fn cells(self) -> [u32; Node::CELLS] {
+        [self.word.number(), self.block.first, self.block.places]
+    }
+}
+
+/// Cells of [`Table::cells`]: an open-addressing hash table of one node's children; behind it the node's leaves in order of
+/// rank, those that end here, then those with `/*`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Block {
+    /// Its first cell.
     first: u32,
-    /// How many places, [`Block::PARAM`] and [`Block::PREFIX`].
+    /// How many places for children, and flags.
     places: u32,
 }
 
-impl Block {
+/// What a walk asks of a node before it reads its block.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Has {
     /// One of the children is a parameter.
+    pub(super) param: bool,
+    /// There are leaves.
+    pub(super) leaves: bool,
+    /// One of them has `/*`.
+    pub(super) prefix: bool,
+}
+
+impl Block {
     const PARAM: u32 = 1 << 31;
-    /// One of the node's own leaves has `/*`.
     const PREFIX: u32 = 1 << 30;
+    const LEAVES: u32 = 1 << 29;
     /// Children that are simply gone through.
     const FEW: usize = 4;
 
     /// Room for so many children: among many a third stays free so that probes end soon.
     #[allow(clippy::cast_possible_truncation)] // counts of a configuration of at most 32 MiB
-    pub(super) fn new(first: usize, children: usize, param: bool, prefix: bool) -> Block {
+    pub(super) fn new(first: usize, children: usize, has: Has) -> Block {
         let places = if children <= Block::FEW { children } else { children + children / 2 };
-        let param = if param { Block::PARAM } else { 0 };
-        let prefix = if prefix { Block::PREFIX } else { 0 };
-        Block { first: first as u32, places: places as u32 | param | prefix }
+        let flags =
+            [(has.param, Block::PARAM), (has.prefix, Block::PREFIX), (has.leaves, Block::LEAVES)];
+        let flags = flags.into_iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag);
+        Block { first: first as u32, places: places as u32 | flags }
     }
 
     pub(super) fn places(self) -> usize {
-        (self.places & !(Block::PARAM | Block::PREFIX)) as usize
+        (self.places & !(Block::PARAM | Block::PREFIX | Block::LEAVES)) as usize
+    }
+
+    /// The cells of its children.
+    pub(super) fn children(self) -> Range<usize> {
+        let first = self.first as usize;
+        first..first + self.places() * Node::CELLS
     }
 
     fn is(self, flag: u32) -> bool {
         self.places & flag != 0
     }
 
-    /// The places to probe for a word, in order.
+    /// The first cells of the places to probe for a word, in order.
     pub(super) fn probe(self, word: Word) -> impl Iterator<Item = usize> {
         let (first, home) = (self.first as usize, self.home(word));
-        (home..self.places()).chain(0..home).map(move |place| first + place)
+        (home..self.places()).chain(0..home).map(move |place| first + place * Node::CELLS)
     }
 
     fn home(self, word: Word) -> usize {
@@ -130,7 +162,7 @@ impl Table {
         let base = host.split_once('.').map_or("", |(_, base)| base);
         for (kind, text) in [(Kind::Host, host), (Kind::Wildcard, base), (Kind::AnyHost, "")] {
             let word = self.words.find(kind, text.as_bytes());
-            if let Some(root) = word.and_then(|word| self.node(self.hosts, word)) {
+            if let Some(root) = word.and_then(|word| self.child(self.hosts, word)) {
                 self.walk_below(root, path, visit)?;
             }
         }
@@ -140,7 +172,7 @@ impl Table {
     /// The same for one host.
     pub(super) fn walk_below<'t, V>(
         &'t self,
-        root: &'t Node,
+        root: Node,
         path: &str,
         visit: &mut V,
     ) -> ControlFlow<()>
@@ -155,35 +187,35 @@ impl Table {
     }
 
     /// The roots of all hosts.
-    pub(super) fn roots(&self) -> impl Iterator<Item = &Node> {
-        let first = self.hosts.first as usize;
-        let places = &self.nodes[first..first + self.hosts.places()];
-        places.iter().filter(|node| node.word != Word::NONE)
+    pub(super) fn roots(&self) -> impl Iterator<Item = Node> {
+        let hosts = self.cells[self.hosts.children()].chunks_exact(Node::CELLS);
+        hosts.filter_map(Node::read).filter(|node| node.word != Word::NONE)
     }
 
-    fn shape(&self, leaf: &Leaf) -> &Shape {
+    fn shape(&self, leaf: Leaf) -> &Shape {
         &self.shapes[(leaf.shape & !(Leaf::LAST | Leaf::PREFIX)) as usize]
     }
 
-    fn node(&self, block: Block, word: Word) -> Option<&Node> {
-        let first = block.first as usize;
-        let nodes = &self.nodes[first..first + block.places()];
-        let (before, from) = nodes.split_at(block.home(word));
-        let here = |node: &&Node| node.word == word || node.word == Word::NONE;
-        let found = from.iter().find(here).or_else(|| before.iter().find(here))?;
-        (found.word == word).then_some(found)
+    fn child(&self, block: Block, word: Word) -> Option<Node> {
+        let children = &self.cells[block.children()];
+        let (before, from) = children.split_at(block.home(word) * Node::CELLS);
+        let here = |node: &&[u32]| node[0] == word.number() || node[0] == Word::NONE.number();
+        let found = from.chunks_exact(Node::CELLS).find(here);
+        let found = found.or_else(|| before.chunks_exact(Node::CELLS).find(here))?;
+        Node::read(found).filter(|node| node.word == word)
     }
 
-    fn leaves(&self, node: &Node) -> impl Iterator<Item = &Leaf> {
-        let mut leaves = match node.leaves.checked_sub(1) {
-            Some(first) => self.leaves[first as usize..].iter(),
-            None => [].iter(),
+    fn leaves(&self, block: Block) -> impl Iterator<Item = Leaf> {
+        let cells = match block.is(Block::LEAVES) {
+            true => &self.cells[block.children().end..],
+            false => &[],
         };
         let mut ended = false;
-        std::iter::from_fn(move || {
-            let leaf = leaves.next().filter(|_| !ended)?;
-            ended = leaf.is(Leaf::LAST);
-            Some(leaf)
+        cells.chunks_exact(Leaf::CELLS).map_while(move |cells| {
+            let [route, shape] = *cells else { return None };
+            let leaf = Leaf { route, shape };
+            let before = std::mem::replace(&mut ended, leaf.is(Leaf::LAST));
+            (!before).then_some(leaf)
         })
     }
 }
@@ -200,33 +232,33 @@ impl<'t, V: FnMut(u32, &'t Shape, &Spans) -> ControlFlow<()>> Walk<'_, 't, V> {
     /// `at` is what follows the `/` after this prefix; `None` when the path ends here. A dead end returns
     /// `Continue`, and the caller tries its next, less specific branch. No deeper than `PATH_SEGMENTS`: no
     /// pattern is.
-    fn step(&mut self, node: &'t Node, at: Option<usize>, depth: usize) -> ControlFlow<()> {
-        let table = self.table;
+    fn step(&mut self, node: Node, at: Option<usize>, depth: usize) -> ControlFlow<()> {
+        let (table, block) = (self.table, node.block);
         let Some(at) = at else {
-            return self.show(table.leaves(node));
+            return self.show(table.leaves(block));
         };
-        if depth < bounds::PATH_SEGMENTS && node.children.places() > 0 {
+        if depth < bounds::PATH_SEGMENTS && block.places() > 0 {
             let (end, next) = segment(self.path, at);
             let word = table.words.find(Kind::Segment, &self.path[at..end]);
-            if let Some(child) = word.and_then(|word| table.node(node.children, word)) {
+            if let Some(child) = word.and_then(|word| table.child(block, word)) {
                 self.step(child, next, depth + 1)?;
             }
-            if node.children.is(Block::PARAM)
+            if block.is(Block::PARAM)
                 && at < end
-                && let Some(child) = table.node(node.children, Word::PARAM)
+                && let Some(child) = table.child(block, Word::PARAM)
             {
                 self.spans.push(span(at, end));
                 self.step(child, next, depth + 1)?;
                 self.spans.pop();
             }
         }
-        if !node.children.is(Block::PREFIX) {
+        if !block.is(Block::PREFIX) {
             return ControlFlow::Continue(());
         }
-        self.show(table.leaves(node).filter(|leaf| leaf.is(Leaf::PREFIX)))
+        self.show(table.leaves(block).filter(|leaf| leaf.is(Leaf::PREFIX)))
     }
 
-    fn show(&mut self, mut leaves: impl Iterator<Item = &'t Leaf>) -> ControlFlow<()> {
+    fn show(&mut self, mut leaves: impl Iterator<Item = Leaf>) -> ControlFlow<()> {
         leaves.try_for_each(|leaf| (self.visit)(leaf.route, self.table.shape(leaf), &self.spans))
     }
 }

@@ -14,6 +14,14 @@ impl Word {
     /// Stands for one parameter.
     pub(super) const PARAM: Word = Word(u32::MAX);
 
+    pub(super) const fn of(number: u32) -> Word {
+        Word(number)
+    }
+
+    pub(super) const fn number(self) -> u32 {
+        self.0
+    }
+
     /// A place among `places`.
     #[allow(clippy::cast_possible_truncation)] // the high half of a product by `places` is below `places`
     pub(super) fn spread(self, places: usize) -> usize {
