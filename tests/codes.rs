@@ -1,6 +1,7 @@
 //! Every finding the gateway can make is made by some test here, over a socket.
 
 use std::fs;
+use std::path::Path;
 
 use yett::base::code::Code;
 
@@ -29,10 +30,17 @@ fn every_code_is_exercised() {
 
 /// All tests but this one.
 fn sources() -> String {
-    let folder = package().join("../tests");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let tests = files.filter(|path| {
-        path.extension().is_some_and(|end| end == "rs") && !path.ends_with("codes.rs")
-    });
-    tests.map(|path| fs::read_to_string(path).unwrap()).collect()
+    read(&package().join("../tests"))
+}
+
+fn read(folder: &Path) -> String {
+    let mut text = String::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            text.push_str(&read(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("codes.rs") {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+    text
 }

@@ -19,6 +19,7 @@ mod events;
 mod harness;
 mod health;
 mod hostile;
+mod http2;
 mod identity;
 #[path = "../waf-rules/tests/material/mod.rs"]
 mod material;

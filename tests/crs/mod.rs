@@ -19,18 +19,8 @@ use crate::harness::origin::{Answer, Origin, Seen};
 use crate::material;
 use waf_rules::ftw::{Response, Test};
 
-/// What the tests assume: the set-up of the rule set's own runs, with the two bounds that its README asks for.
-const SETUP: &str = r#"
-SecRequestBodyAccess On
-SecAction "id:900001,phase:1,pass,nolog,t:none,\
-    setvar:tx.arg_name_length=100,\
-    setvar:tx.arg_length=400,\
-    setvar:tx.max_num_args=255,\
-    setvar:tx.total_arg_length=6400,\
-    setvar:tx.max_file_size=64100,\
-    setvar:tx.combined_file_sizes=65535"
-"#;
-
+/// What the tests assume; in process they run under the same.
+const SETUP: &str = include_str!("../../waf-rules/tests/material/crs-tests.conf");
 const OVERRIDES: &str = include_str!("overrides.yaml");
 
 #[test]

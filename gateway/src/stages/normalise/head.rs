@@ -135,6 +135,12 @@ fn is_version(version: &[u8]) -> bool {
         if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
+/// A head with more than [`bounds::HEADER_FIELDS`] fields.
+pub fn too_many_fields() -> Box<Finding> {
+    let text = format!("more than {} header fields", bounds::HEADER_FIELDS);
+    Finding::new(Code::NormaliseHeadTooLarge, text)
+}
+
 /// The fields that decide where the message ends and whom it is for.
 #[derive(Default)]
 struct Fields<'a> {
@@ -149,8 +155,7 @@ impl<'a> Fields<'a> {
     fn add(&mut self, line: &'a [u8]) -> Decision<()> {
         self.count += 1;
         if self.count > bounds::HEADER_FIELDS {
-            let text = format!("more than {} header fields", bounds::HEADER_FIELDS);
-            return Err(Finding::new(Code::NormaliseHeadTooLarge, text));
+            return Err(too_many_fields());
         }
         let (name, value) = field(line)?;
         // Only four names matter here: their lengths tell them apart before their letters do.
