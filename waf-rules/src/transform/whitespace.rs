@@ -1,7 +1,7 @@
 //! Blanks: `compressWhitespace`, `removeWhitespace`, `trim`, `trimLeft`, `trimRight`. Like
 //! ModSecurity, the first two take the Latin-1 no-break space (0xA0) for a blank.
 
-use crate::bytes::is_space;
+use crate::bytes::{is_space, retain};
 
 pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) {
     let mut blank = false;
@@ -17,7 +17,7 @@ pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) {
 }
 
 pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) {
-    out.extend(input.iter().filter(|byte| !is_space(**byte) && **byte != 0xa0));
+    retain(input, |byte| !is_space(byte) && byte != 0xa0, out);
 }
 
 pub(super) fn trim(input: &[u8], out: &mut Vec<u8>) {
