@@ -6,7 +6,7 @@ use super::gather::{Content, Key, Value};
 use super::state::State;
 use super::tx_store::TxValue;
 use crate::bytes::index;
-use crate::operator::{Captures, Operator};
+use crate::operator::{Captures, Operator, OutOfWork};
 use crate::tx::TxSlot;
 use crate::variable::UNCONDITIONAL;
 
@@ -95,12 +95,23 @@ impl Run<'_> {
             return answer != link.negated && self.matched_by(site, value, input);
         }
         let argument = self.argument(operator);
-        let answer = operator.matches(self.state.buffers.bytes(input), &argument, None);
+        let answer = self.answer(link.operator, input, &argument);
         self.state.scratch.argument = argument;
+        let Ok(answer) = answer else { return false };
         if let Some(row) = row {
             self.remember(row, input, link.operator, answer);
         }
         answer != link.negated && self.matched_by(site, value, input)
+    }
+
+    fn answer(&mut self, operator: u32, input: Buffer, argument: &[u8]) -> Result<bool, OutOfWork> {
+        let State { buffers, budget, candidates, .. } = &mut *self.state;
+        let (input, asked) = (buffers.bytes(input), &self.program.operators[operator as usize]);
+        if candidates.is_exhaustive() {
+            return Ok(asked.matches(input, argument, None));
+        }
+        let owner = (self.program.id, operator);
+        asked.holds(input, argument, self.states, owner, |work| budget.afford(work))
     }
 
     /// The operator's answer to a value makes the link match.

@@ -78,6 +78,17 @@ const CASES: &[(&str, &str, &[u8], bool)] = &[
     ("validateUtf8Encoding", "", b"\xc0\xaf", true),
     ("detectSQLi", "", b"1' OR '1'='1", true),
     ("detectSQLi", "", b"hello world", false),
+    // Phrases of three words: what libinjection makes of them is in its table (`sk)&1`, `1);Tk`, `sk)&f`).
+    ("detectSQLi", "", b"1' in boolean mode) and 1=1#", true),
+    ("detectSQLi", "", b"1' IN/**/BOOLEAN\tMODE) and sleep(5)#", true),
+    (
+        "detectSQLi",
+        "",
+        b"1);create or  replace function f(int) returns int as 'x'; select f(5)--",
+        true,
+    ),
+    ("detectSQLi", "", b"mail in boolean mode", false),
+    ("detectSQLi", "", b"create or replace the page", false),
     ("detectXSS", "", b"<script>alert(1)</script>", true),
     ("detectXSS", "", b"hello", false),
     ("unconditionalMatch", "", b"", true),

@@ -1,15 +1,21 @@
 //! Comments: `removeComments` (`/* */`, `<!-- -->`, `--`, `#`), `removeCommentsChar` (only the
 //! marks), `replaceComments` (`/* */` becomes one blank, also when it never ends).
 
-/// Removes whole comments; `--` and `#` comment out the rest. The byte after `*/` is kept.
+/// Removes whole comments; `--` and `#` comment out the rest. The byte after `*/` is kept. One that never ends is a
+/// blank.
 pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     while at < input.len() {
         let rest = &input[at..];
-        if rest.starts_with(b"/*") {
-            at += closed(rest, 2, b"*/");
-        } else if rest.starts_with(b"<!--") {
-            at += closed(rest, 4, b"-->");
+        let comment = [(b"/*".as_slice(), b"*/".as_slice()), (b"<!--", b"-->")]
+            .into_iter()
+            .find(|(open, _)| rest.starts_with(open));
+        if let Some((open, end)) = comment {
+            let length = closed(rest, open.len(), end);
+            if length < open.len() + end.len() || !rest[..length].ends_with(end) {
+                out.push(b' ');
+            }
+            at += length;
         } else if rest.starts_with(b"--") || rest[0] == b'#' {
             return;
         } else {

@@ -1,5 +1,5 @@
 //! `escapeSeqDecode`: ANSI C escapes `\a \b \f \n \r \t \v \\ \? \' \"`, `\xHH`, `\OOO`.
-//! An escape that is none of these stays as written.
+//! Of an escape that is none of these the backslash goes, as a shell would have it: `w\hoami`. One at the end stays.
 
 use super::js_decode::octal;
 use crate::bytes::hex_pair;
@@ -8,7 +8,7 @@ pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     while at < input.len() {
         let (byte, length) = match input[at] {
-            b'\\' => escape(&input[at..]).unwrap_or((b'\\', 1)),
+            b'\\' => escape(&input[at..]),
             byte => (byte, 1),
         };
         out.push(byte);
@@ -17,8 +17,9 @@ pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The escaped byte and the length of the whole escape.
-fn escape(rest: &[u8]) -> Option<(u8, usize)> {
-    let byte = match *rest.get(1)? {
+fn escape(rest: &[u8]) -> (u8, usize) {
+    let Some(&letter) = rest.get(1) else { return (b'\\', 1) };
+    let byte = match letter {
         b'a' => 0x07,
         b'b' => 0x08,
         b'f' => 0x0c,
@@ -26,10 +27,12 @@ fn escape(rest: &[u8]) -> Option<(u8, usize)> {
         b'r' => b'\r',
         b't' => b'\t',
         b'v' => 0x0b,
-        same @ (b'\\' | b'?' | b'\'' | b'"') => same,
-        b'x' | b'X' => return hex_pair(rest, 2).map(|byte| (byte, 4)),
-        b'0'..=b'7' => return Some(octal(rest, 1)).map(|(byte, digits)| (byte, 1 + digits)),
-        _ => return None,
+        b'x' | b'X' => return hex_pair(rest, 2).map_or((letter, 2), |byte| (byte, 4)),
+        b'0'..=b'7' => {
+            let (byte, digits) = octal(rest, 1);
+            return (byte, 1 + digits);
+        }
+        same => same,
     };
-    Some((byte, 2))
+    (byte, 2)
 }

@@ -1,7 +1,9 @@
 //! Blanks: `compressWhitespace`, `removeWhitespace`, `trim`, `trimLeft`, `trimRight`. Like
-//! ModSecurity, the first two take the Latin-1 no-break space (0xA0) for a blank.
+//! ModSecurity, the first two take the no-break space of Latin-1 (0xA0) for a blank, the second that of UTF-8 (0xC2 0xA0) too.
 
-use crate::bytes::is_space;
+use memchr::memchr;
+
+use crate::bytes::{is_space, retain};
 
 pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) {
     let mut blank = false;
@@ -17,7 +19,14 @@ pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) {
 }
 
 pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) {
-    out.extend(input.iter().filter(|byte| !is_space(**byte) && **byte != 0xa0));
+    if memchr(0xc2, input).is_none() {
+        return retain(input, |byte| !is_space(byte) && byte != 0xa0, out);
+    }
+    let keeps = |at: &usize| match input[*at] {
+        0xc2 => input.get(at + 1) != Some(&0xa0),
+        byte => !is_space(byte) && byte != 0xa0,
+    };
+    out.extend((0..input.len()).filter(keeps).map(|at| input[at]));
 }
 
 pub(super) fn trim(input: &[u8], out: &mut Vec<u8>) {

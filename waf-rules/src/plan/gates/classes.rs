@@ -83,7 +83,7 @@ fn frequency(class: &ByteSet) -> u32 {
     class.iter().map(weight).sum()
 }
 
-pub(super) fn weight(byte: u8) -> u32 {
+fn weight(byte: u8) -> u32 {
     match byte {
         b'a'..=b'z' => 40,
         b'0'..=b'9' | b'A'..=b'Z' => 20,
