@@ -17,11 +17,11 @@ pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) {
 }
 
 pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) {
-    let keeps = |at: &usize| match input[*at] {
-        0xc2 => input.get(at + 1) != Some(&0xa0),
-        byte => !is_space(byte) && byte != 0xa0,
+    let next = input.iter().skip(1).chain([&0]);
+    let keeps = |(byte, next): &(&u8, &u8)| {
+        !is_space(**byte) && **byte != 0xa0 && (**byte, **next) != (0xc2, 0xa0)
     };
-    out.extend((0..input.len()).filter(keeps).map(|at| input[at]));
+    out.extend(input.iter().zip(next).filter(keeps).map(|(byte, _)| byte));
 }
 
 pub(super) fn trim(input: &[u8], out: &mut Vec<u8>) {
