@@ -10,7 +10,7 @@ use waf_rules::{Profile, Ruleset, Transaction};
 
 use crate::kinds::{self, Request};
 use crate::peer::{self, Peer};
-use crate::rulesets::{NO_CRS, crs, profile};
+use crate::rulesets::{crs, profile};
 use crate::{cpu_time, inspect};
 
 /// What asks for this table alone.
@@ -63,7 +63,10 @@ pub(crate) fn run() {
     if asked.iter().any(other) || asked.iter().any(|flag| flag == "--test" || flag == "--list") {
         return;
     }
-    let Some(folder) = crs() else { return eprintln!("{NO_CRS}") };
+    let folder = match crs() {
+        Ok(folder) => folder,
+        Err(why) => return eprintln!("{why}"),
+    };
     let Some(python) = peer::python() else { return };
     let rows = measure(&folder, &python).unwrap_or_else(|error| panic!("{error}"));
     print(&rows);

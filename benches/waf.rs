@@ -19,7 +19,7 @@ use rustix::time::{ClockId, clock_gettime};
 use waf_rules::{Ruleset, RulesetBuilder, Transaction};
 
 use kinds::{Request, requests};
-use rulesets::{NO_CRS, crs, profile};
+use rulesets::{crs, profile};
 
 fn inspect(mut tx: Transaction, request: &Request) -> Transaction {
     let address = |last| std::net::IpAddr::from([192, 0, 2, last]);
@@ -45,12 +45,12 @@ fn builders() -> Vec<(&'static str, RulesetBuilder)> {
     let responses = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/html";
     let mut builders = vec![("builtin", Ruleset::builder().builtin().text("bench", responses))];
     match crs() {
-        Some(folder) => {
+        Ok(folder) => {
             let builder = Ruleset::builder().file(folder.join("crs-setup.conf.example"));
             let builder = builder.file(folder.join("rules/*.conf"));
             builders.push(("crs", builder.text("bench", responses)));
         }
-        None => eprintln!("{NO_CRS}"),
+        Err(remark) => eprintln!("{remark}"),
     }
     builders
 }

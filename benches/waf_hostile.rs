@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use waf_rules::{Profile, Ruleset, Transaction};
 
-use rulesets::{NO_CRS, crs, profile};
+use rulesets::{crs, profile};
 
 const BYTES: usize = 64 * 1024;
 const COUNT: usize = 1_000;
@@ -120,7 +120,7 @@ const RUNS: &[&str] = &[
 impl Texts {
     fn new() -> Self {
         let mut attacks = Vec::new();
-        if let Some(folder) = crs() {
+        if let Ok(folder) = crs() {
             collect(&folder.join("tests/regression/tests"), &mut attacks);
         }
         Self { attacks }
@@ -254,12 +254,12 @@ fn rulesets() -> Vec<(&'static str, Ruleset, u8)> {
     };
     let mut rulesets = vec![("builtin pl1", build(Ruleset::builder().builtin()), 1)];
     match crs() {
-        Some(folder) => {
+        Ok(folder) => {
             let builder = Ruleset::builder().file(folder.join("crs-setup.conf.example"));
             let crs = build(builder.file(folder.join("rules/*.conf")));
             rulesets.extend([("crs pl1", crs.clone(), 1), ("crs pl4", crs, 4)]);
         }
-        None => eprintln!("{NO_CRS}"),
+        Err(remark) => eprintln!("{remark}"),
     }
     rulesets
 }

@@ -23,10 +23,10 @@ fn config(service: &str) -> String {
     format!(
         r#"
 waf:
-  strict: {{ rules: ["@DIR@/leaks.conf"], response: {{ inspect: 16KiB, hold: 10s }} }}
+  strict: {{ rules: ["@DIR@/leaks.conf"], response: {{ inspect: 16KiB, hold: 1m }} }}
   whole: {{ rules: ["@DIR@/leaks.conf"], response: {{ inspect: 1KiB, over: reject }} }}
   short: {{ rules: ["@DIR@/leaks.conf"], response: {{ inspect: 16KiB, hold: 50ms }} }}
-  watch: {{ rules: ["@DIR@/leaks.conf"], mode: monitor, response: {{ inspect: 16KiB, hold: 10s }} }}
+  watch: {{ rules: ["@DIR@/leaks.conf"], mode: monitor, response: {{ inspect: 16KiB, hold: 1m }} }}
   json: {{ rules: ["@DIR@/leaks.conf"], response: {{ types: [Application/JSON] }} }}
   heads: {{ rules: ["@DIR@/leaks.conf"], response: {{ inspect: 0B }} }}
   blind: {{ rules: ["@DIR@/leaks.conf"] }}
@@ -79,7 +79,6 @@ fn answer(seen: &Seen) -> Answer {
         "leak" => reply(&[html], "here is a LEAK."),
         "image" => reply(&[("content-type", "image/png")], LEAK),
         "json-leak" => reply(&[("content-type", "application/json")], "{\"a\":\"LEAK\"}"),
-        "coded" => reply(&[html, ("content-encoding", "gzip")], LEAK),
         "debug" => reply(&[("x-debug", "1"), ("content-type", "image/png")], "picture"),
         "empty" => reply(&[html], ""),
         "none" => Answer::Reply(204, Vec::new(), Vec::new()),
@@ -112,7 +111,6 @@ const CASES: &[(&str, u16, &str, &str)] = &[
     ("/empty", 200, "", ""),
     ("/none", 204, "", ""),
     ("/unchanged", 304, "", ""),
-    ("/coded", 200, "", LEAK),
     ("/json/json-leak", 403, "waf.response_blocked", ""),
     ("/json/leak", 200, "", "here is a LEAK."),
     ("/heads/leak", 200, "", "here is a LEAK."),
@@ -231,13 +229,8 @@ fn an_answer_beyond_the_bound() {
 fn the_event_says_how_much_of_an_answer_was_seen() {
     let origin = Origin::start(answer);
     let gateway = gateway(&origin);
-    let cases = [
-        ("/clean", "whole"),
-        ("/image", "head"),
-        ("/coded", "head"),
-        ("/none", "head"),
-        ("/watch/clean", "whole"),
-    ];
+    let cases =
+        [("/clean", "whole"), ("/image", "head"), ("/none", "head"), ("/watch/clean", "whole")];
     for (path, _) in cases {
         Request::get(path).send(gateway.address());
     }
@@ -461,7 +454,7 @@ fn an_answer_is_held_until_the_rules_have_decided() {
     steps.say("");
     let (answer, time) = timed(|| client.response());
     assert_eq!((answer.status, answer.code().as_str()), (403, "waf.response_blocked"));
-    assert!(time.as_secs() < 9, "the end decides, not the deadline: {time:?}");
+    assert!(time.as_secs() < 60, "the end decides, not the deadline: {time:?}");
 }
 
 /// A client that leaves while its answer is held costs nothing but its event.

@@ -1,10 +1,10 @@
 //! The commands: what they print, and with which code they end.
 
 use std::fs;
-use std::path::Path;
 use std::process::Output;
 
 use crate::harness::gateway::{Gateway, Setup, yett};
+use crate::material::package;
 
 const GOOD: &str = r#"version: 1
 listeners: { public: { bind: "127.0.0.1:0" } }
@@ -102,7 +102,7 @@ fn run_without_its_file() {
 #[test]
 fn the_shipped_schema_is_current() {
     let output = yett().arg("schema").output().unwrap();
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/schema.json");
+    let shipped = package().join("../config/schema.json");
     assert_eq!(String::from_utf8(output.stdout).unwrap(), fs::read_to_string(shipped).unwrap());
 }
 

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use yett::base::code::Code;
 
+use crate::material::package;
+
 /// Those that cannot be provoked from outside, and why.
 const UNPROVOKED: [(&str, &str); 2] = [
     ("edge.panic", "a stage would have to panic, and none does on purpose"),
@@ -28,10 +30,17 @@ fn every_code_is_exercised() {
 
 /// All tests but this one.
 fn sources() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let tests = files.filter(|path| {
-        path.extension().is_some_and(|end| end == "rs") && !path.ends_with("codes.rs")
-    });
-    tests.map(|path| fs::read_to_string(path).unwrap()).collect()
+    read(&package().join("../tests"))
+}
+
+fn read(folder: &Path) -> String {
+    let mut text = String::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            text.push_str(&read(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("codes.rs") {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+    text
 }

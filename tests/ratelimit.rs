@@ -94,7 +94,7 @@ fn a_store_is_shared_and_may_be_lost() {
     let origin = Origin::echo();
     let config = format!(
         r#"
-store: {{ redis: "{}", deadline: 500ms }}
+store: {{ redis: "{}", deadline: 1s }}
 limits:
   shared: {{ rate: 2/1h, key: route }}
   closed: {{ rate: 100/1s, key: route, on_store_loss: closed }}
@@ -123,4 +123,74 @@ routes:
     assert_eq!((refused.status, refused.code().as_str()), (503, "ratelimit.store_lost"));
     assert!(refused.header("retry-after").is_some());
     assert_eq!([ask(&one, "/open").status, ask(&one, "/open").status], [200, 200]);
+}
+
+/// An address on which there is no store.
+fn no_store() -> String {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    format!("redis://{nobody}")
+}
+
+#[test]
+fn gateways_without_their_store_share_what_there_is() {
+    for (gateways, admitted) in [("", 8), (", expected_gateways: 4", 2)] {
+        let origin = Origin::echo();
+        let gateway = Gateway::start(&format!(
+            r#"
+store: {{ redis: "{}"{gateways} }}
+limits: {{ shared: {{ quota: 8/month, key: route, on_store_loss: local }} }}
+services: {{ web: {{ endpoints: ["{}"] }} }}
+routes: [{{ id: web, match: {{ path: "/*" }}, to: web, public: "a test", limits: [shared] }}]
+"#,
+            no_store(),
+            origin.address()
+        ));
+        let statuses: Vec<u16> =
+            (0..10).map(|_| Request::get("/").send(gateway.address()).status).collect();
+        let expected: Vec<u16> = (0..10).map(|n| if n < admitted { 200 } else { 429 }).collect();
+        assert_eq!(statuses, expected, "{gateways}");
+    }
+}
+
+/// Each key beside a limit that differs in it alone.
+#[test]
+fn limits_that_are_written_in_their_route() {
+    // Path, limit, statuses of three requests of which the second has another `x-tenant`.
+    let cases = [
+        ("rate", "rate: 2/1h, key: route", [200, 200, 429]),
+        ("burst", "rate: 2/1h, burst: 1, key: route", [200, 429, 429]),
+        ("quota", "quota: 1/month, key: route", [200, 429, 429]),
+        ("key", "rate: 1/1h, key: header.x-tenant", [200, 200, 429]),
+        ("keys", "rate: 1/1h, key: [header.x-tenant, route]", [200, 200, 429]),
+        ("mode", "rate: 1/1h, key: route, mode: monitor", [200, 200, 200]),
+        ("closed", "rate: 1/1h, key: route, on_store_loss: closed", [503, 503, 503]),
+        ("open", "rate: 1/1h, key: route, on_store_loss: open", [200, 200, 200]),
+        ("scope", "rate: 1/1h, key: route, on_store_loss: closed, scope: local", [200, 429, 429]),
+    ];
+    let origin = Origin::echo();
+    let route = |(name, limit, _): &(&str, &str, _)| {
+        format!(
+            "  - {{ id: {name}, match: {{ path: /{name} }}, to: web, public: \"a test\", limits: [{{ {limit} }}] }}\n"
+        )
+    };
+    let gateway = Gateway::start(&format!(
+        "store: {{ redis: \"{}\" }}\nservices: {{ web: {{ endpoints: [\"{}\"] }} }}\nroutes:\n{}",
+        no_store(),
+        origin.address(),
+        cases.iter().map(route).collect::<String>()
+    ));
+    for (name, limit, expected) in cases {
+        let ask = |tenant| {
+            let request = Request::get(&format!("/{name}")).header("x-tenant", tenant);
+            request.send(gateway.address()).status
+        };
+        assert_eq!([ask("one"), ask("two"), ask("one")], expected, "{limit}");
+    }
+    let watched: Vec<_> = gateway
+        .events(cases.len() * 3)
+        .into_iter()
+        .filter(|event| event["url"]["path"] == "/mode")
+        .map(|event| event["yett"]["findings"][0]["enforced"].clone())
+        .collect();
+    assert_eq!(watched, [json!(null), json!(false), json!(false)]);
 }

@@ -72,7 +72,7 @@ fn a_silent_service_is_given_up_at_its_time() {
     let (answer, took) = timed(|| Request::get("/").send(gateway.address()));
     assert_eq!((answer.status, answer.code().as_str()), (504, "upstream.timeout"));
     // The default is 30 s.
-    assert!((Duration::from_millis(200)..Duration::from_secs(10)).contains(&took), "{took:?}");
+    assert!((Duration::from_millis(200)..Duration::from_secs(30)).contains(&took), "{took:?}");
     assert_eq!(action(&gateway.event()), "upstream.timeout");
 }
 
@@ -105,7 +105,7 @@ fn a_connection_that_does_not_come_about_is_given_up_at_its_time() {
     let (answer, took) = timed(|| Request::get("/").send(gateway.address()));
     assert_eq!((answer.status, answer.code().as_str()), (504, "upstream.timeout"));
     // The default is 1 s; the kernel itself would try for minutes.
-    assert!((Duration::from_secs(2)..Duration::from_secs(20)).contains(&took), "{took:?}");
+    assert!((Duration::from_secs(2)..Duration::from_secs(60)).contains(&took), "{took:?}");
     assert_eq!(action(&gateway.event()), "upstream.timeout");
 }
 

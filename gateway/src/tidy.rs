@@ -62,8 +62,11 @@ impl Source {
     }
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+/// The root of the repository that is tested. Asked when the tests run: what was built is shared between checkouts, and a
+/// path of another one would be read in its place. A binary that is started by hand stands in its package.
+pub(crate) fn root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR");
+    package.map_or_else(|| PathBuf::from("."), PathBuf::from).join("..")
 }
 
 /// Files below `folder` whose name ends in one of `endings`; nothing that is built, fetched or hidden.

@@ -16,20 +16,11 @@ use base64::Engine;
 
 use crate::harness::gateway::{Gateway, Setup};
 use crate::harness::origin::{Answer, Origin, Seen};
+use crate::material;
 use waf_rules::ftw::{Response, Test};
 
-/// What the tests assume: the set-up of the rule set's own runs, with the two bounds that its README asks for.
-const SETUP: &str = r#"
-SecRequestBodyAccess On
-SecAction "id:900001,phase:1,pass,nolog,t:none,\
-    setvar:tx.arg_name_length=100,\
-    setvar:tx.arg_length=400,\
-    setvar:tx.max_num_args=255,\
-    setvar:tx.total_arg_length=6400,\
-    setvar:tx.max_file_size=64100,\
-    setvar:tx.combined_file_sizes=65535"
-"#;
-
+/// What the tests assume; in process they run under the same.
+const SETUP: &str = include_str!("../../waf-rules/tests/material/crs-tests.conf");
 const OVERRIDES: &str = include_str!("overrides.yaml");
 
 #[test]
@@ -58,13 +49,7 @@ fn every_regression_test_of_the_core_rule_set() {
 
 /// The folder of the rule set, or a loud remark.
 fn folder() -> Option<PathBuf> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/crs");
-    let folder = std::env::var_os("YETT_CRS").map_or_else(|| PathBuf::from(default), PathBuf::from);
-    if folder.join("rules").is_dir() {
-        return Some(folder);
-    }
-    say(&format!("!!! SKIPPED: no CRS at {}; set YETT_CRS to its folder", folder.display()));
-    None
+    material::crs().inspect_err(|remark| say(&format!("!!! {remark}"))).ok()
 }
 
 /// To be read when tests pass, too: not through the macros, whose output is kept from those.

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::client::{Request, Response};
-use super::eventually;
+use super::{GRACE, eventually};
 
 /// Token of every admin listener here.
 pub const ADMIN_TOKEN: &str = "admin-token-of-the-tests-1234567890";
@@ -88,7 +88,7 @@ impl Setup {
         command.arg("run").arg("--config").arg(config);
         command.args(["--workers", "2"]).args(&self.arguments);
         if !self.arguments.iter().any(|argument| argument == "--grace") {
-            command.args(["--grace", "10s"]);
+            command.args(["--grace", &format!("{}s", GRACE.as_secs())]);
         }
         command
     }
@@ -225,8 +225,9 @@ impl Drop for Gateway {
 
 /// The binary, for its other commands; `YETT_BINARY` names another one than that of this build.
 pub fn yett() -> Command {
-    let other = std::env::var_os("YETT_BINARY");
-    Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_yett").into()))
+    // Cargo says where it is when the tests run, too: what was built is shared between checkouts.
+    let binary = ["YETT_BINARY", "CARGO_BIN_EXE_yett"].iter().find_map(std::env::var_os);
+    Command::new(binary.expect("the tests are run by cargo, or YETT_BINARY names the gateway"))
 }
 
 /// Code of the finding that decided, or the outcome when none did.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -123,6 +124,14 @@ pub fn streamed(method: &str, uri: &str, parts: Vec<Bytes>) -> Request<Body> {
         .uri(uri)
         .body(BodyExt::boxed(StreamBody::new(frames)))
         .unwrap()
+}
+
+/// A request whose body begins and never goes on.
+pub fn stalled(method: &str, uri: &str, content_type: &str) -> Request<Body> {
+    let begin = futures_util::stream::iter([Ok(Frame::data(Bytes::from_static(b"begin")))]);
+    let body = StreamBody::new(begin.chain(futures_util::stream::pending()));
+    let request = Request::builder().method(method).uri(uri).header("content-type", content_type);
+    request.body(BodyExt::boxed(body)).unwrap()
 }
 
 /// What reached an HTTP/2 service.

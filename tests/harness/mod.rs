@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`gateway`] | the binary: start, address, events, reload, signals, stop |
 //! | [`origin`] | a service that records whatever reaches it and answers as the test says |
+//! | [`coding`] | content codings |
 //! | [`client`] | requests as bytes, answers taken apart |
 //! | [`tls`] | authorities, certificates, TLS clients |
 //! | [`h2`] | an HTTP/2 client and an HTTP/2 service |
@@ -11,6 +12,7 @@
 //! | [`redis`] | a store |
 
 pub mod client;
+pub mod coding;
 pub mod gateway;
 pub mod h2;
 pub mod origin;
@@ -21,8 +23,11 @@ pub mod tokens;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-/// Longest wait for anything. Long, because machines that run tests are busy; nobody waits for it unless a test fails.
-pub const DEADLINE: Duration = Duration::from_secs(15);
+/// Longest wait for anything: a start, an answer, an event, an end. Far longer than any of them should take, because
+/// machines that run tests are starved at times; nobody waits for it unless a test fails.
+pub const DEADLINE: Duration = Duration::from_secs(120);
+/// Grace period of gateways. Below `DEADLINE`, so that an end that waited for it is told from one that never came.
+pub const GRACE: Duration = Duration::from_secs(60);
 
 /// A connection, whatever is below it.
 pub trait Wire: Read + Write + Send {}

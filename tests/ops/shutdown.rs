@@ -1,5 +1,6 @@
 //! SIGTERM: who is being served is served, and nobody is reset.
 
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -7,15 +8,11 @@ use rustix::process::Signal;
 use crate::harness::client::{Client, Request};
 use crate::harness::gateway::{Gateway, Setup};
 use crate::harness::origin::{Answer, Origin};
-use crate::harness::{connect_refused, eventually};
+use crate::harness::{GRACE, connect_refused, eventually};
 
-/// `/late` is answered after a second and a half, `/never` never, all else at once.
+/// `/never` is never answered, all else at once.
 fn service() -> Origin {
     Origin::start(|seen| match seen.target().as_str() {
-        "/late" => {
-            std::thread::park_timeout(Duration::from_millis(1500));
-            Answer::ok("late")
-        }
         "/never" => Answer::Silence,
         _ => Answer::ok("at once"),
     })
@@ -37,9 +34,21 @@ fn end(mut gateway: Gateway, since: Instant) -> Duration {
     since.elapsed()
 }
 
+/// A good end that did not wait for the grace period.
+#[track_caller]
+fn end_early(gateway: Gateway, since: Instant) {
+    let took = end(gateway, since);
+    assert!(took < GRACE, "ended {took:?} after the signal");
+}
+
 #[test]
 fn a_request_under_way_is_finished_and_then_the_process_ends() {
-    let web = service();
+    let (answer_now, told_to) = mpsc::channel::<()>();
+    let told_to = Mutex::new(told_to);
+    let web = Origin::start(move |_| {
+        let _ = told_to.lock().unwrap().recv();
+        Answer::ok("late")
+    });
     let gateway = setup(&web).start();
     let address = gateway.address();
     let mut client = Client::connect(address);
@@ -48,11 +57,10 @@ fn a_request_under_way_is_finished_and_then_the_process_ends() {
     let told = Instant::now();
     gateway.signal(Signal::TERM);
     eventually("nobody accepts", || connect_refused(address).then_some(()));
-    assert!(told.elapsed() < Duration::from_secs(1), "{:?}", told.elapsed());
+    answer_now.send(()).unwrap();
     assert_eq!(client.response().text(), "late");
     drop(client);
-    let took = end(gateway, told);
-    assert!(took < Duration::from_secs(4), "ended {took:?} after SIGTERM");
+    end_early(gateway, told);
 }
 
 #[test]
@@ -73,8 +81,7 @@ fn idle_connections_are_told_to_close_with_their_next_answer() {
         assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
         client.expect_close();
     }
-    let took = end(gateway, told);
-    assert!(took < Duration::from_secs(4), "ended {took:?} after SIGTERM");
+    end_early(gateway, told);
 }
 
 #[test]
@@ -87,8 +94,7 @@ fn idle_connections_that_say_nothing_do_not_hold_the_end() {
     used.response();
     let told = Instant::now();
     gateway.signal(Signal::TERM);
-    let took = end(gateway, told);
-    assert!(took < Duration::from_secs(9), "ended {took:?} after SIGTERM, before its grace");
+    end_early(gateway, told);
     used.expect_close();
     silent.expect_close();
 }
@@ -103,14 +109,15 @@ fn what_hangs_is_cut_when_the_grace_period_is_over() {
     let told = Instant::now();
     gateway.signal(Signal::TERM);
     let took = end(gateway, told);
-    assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(4), "{took:?}");
+    // The service's own deadline, 30 s, would end it, too.
+    assert!((Duration::from_secs(1)..Duration::from_secs(25)).contains(&took), "{took:?}");
     client.expect_close();
 }
 
 #[test]
 fn readiness_fails_before_the_listeners_close() {
     let web = service();
-    let gateway = setup(&web).args(&["--drain-delay", "2s"]).start();
+    let gateway = setup(&web).args(&["--drain-delay", "8s"]).start();
     let ready = || gateway.admin("GET", "/health/ready").status;
     assert_eq!(ready(), 200);
     let told = Instant::now();
@@ -119,9 +126,9 @@ fn readiness_fails_before_the_listeners_close() {
     assert_eq!(gateway.admin("GET", "/health/live").status, 200);
     let answer = Request::get("/").send(gateway.address());
     assert_eq!(answer.status, 200, "new connections are served meanwhile");
-    assert!(told.elapsed() < Duration::from_secs(2), "the test was too slow to see anything");
+    assert!(told.elapsed() < Duration::from_secs(8), "the test was too slow to see anything");
     let took = end(gateway, told);
-    assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(5), "{took:?}");
+    assert!((Duration::from_secs(8)..GRACE).contains(&took), "{took:?}");
 }
 
 #[test]
@@ -130,6 +137,5 @@ fn sigint_is_as_good() {
     let gateway = setup(&web).start();
     let told = Instant::now();
     gateway.signal(Signal::INT);
-    let took = end(gateway, told);
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    end_early(gateway, told);
 }

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
+use crate::harness::DEADLINE;
 use crate::harness::client::{Client, Request, connect, timed};
 use crate::harness::gateway::{Gateway, action};
 use crate::harness::origin::{Answer, Origin};
@@ -23,10 +24,10 @@ routes:
     )
 }
 
-/// Within this, and not long after it.
+/// Not before `wanted`, and not at the time that holds where none is configured.
 #[track_caller]
-fn expect_about(took: Duration, wanted: Duration) {
-    assert!(took >= wanted && took < wanted + SECOND * 3, "took {took:?}, wanted {wanted:?}");
+fn expect_about(took: Duration, wanted: Duration, default: Duration) {
+    assert!((wanted..default).contains(&took), "took {took:?}, wanted {wanted:?}");
 }
 
 #[test]
@@ -52,7 +53,7 @@ fn a_head_that_comes_slowly_is_answered_at_its_deadline() {
         });
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
         assert!(answer.contains("normalise.head_timeout"), "{answer}");
-        expect_about(took, SECOND);
+        expect_about(took, SECOND, SECOND * 10);
     }
     web.expect_nothing();
     assert!(gateway.stop().iter().all(|event| action(event) == "normalise.head_timeout"));
@@ -71,7 +72,7 @@ fn a_body_that_comes_slowly_is_answered_at_its_deadline() {
     assert_eq!((answer.status, answer.code().as_str()), (408, "waf.body_timeout"));
     assert_eq!(answer.header("connection"), Some("close"));
     client.expect_close();
-    expect_about(took, SECOND);
+    expect_about(took, SECOND, SECOND * 30);
     web.expect_nothing();
 }
 
@@ -86,7 +87,7 @@ fn idle_connections_end_at_their_time_whether_used_or_not() {
             assert_eq!(client.response().status, 200);
         }
         let ((), took) = timed(|| client.expect_close());
-        expect_about(took, SECOND * 2 - Duration::from_millis(100));
+        expect_about(took, SECOND * 2 - Duration::from_millis(100), SECOND * 60);
     }
 }
 
@@ -112,7 +113,7 @@ fn until_closed(gateway: &Gateway) -> Duration {
     let open = "yett_connections{listener=\"public\"} 0";
     let mut waited = Duration::ZERO;
     while !gateway.metrics().contains(open) {
-        assert!(waited < SECOND * 60, "the connection lives on");
+        assert!(waited < DEADLINE, "the connection lives on");
         std::thread::park_timeout(SECOND / 2);
         waited += SECOND / 2;
     }

@@ -101,6 +101,17 @@ pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
+/// Appends the bytes to keep. Nothing depends on what the byte before was: several are done at once.
+pub(crate) fn retain(input: &[u8], keeps: impl Fn(u8) -> bool, out: &mut Vec<u8>) {
+    let mut end = out.len();
+    out.resize(end + input.len(), 0);
+    for byte in input {
+        out[end] = *byte;
+        end += usize::from(keeps(*byte));
+    }
+    out.truncate(end);
+}
+
 /// Value of a hexadecimal digit.
 pub(crate) fn hex(byte: u8) -> Option<u8> {
     match byte {

@@ -3,9 +3,11 @@
 //! In a binary of its own: the counter is the allocator of the whole process.
 #![allow(clippy::panic, reason = "tests only: every failure to set up is one")]
 
-use std::net::IpAddr;
-use std::path::PathBuf;
+mod material;
 
+use std::net::IpAddr;
+
+use material::crs;
 use waf_rules::{Exclusion, Profile, ProfileOptions, RuleSelector, Ruleset, Transaction, Verdict};
 
 /// Requests served before one is counted: caches of the regular expressions are filled by then.
@@ -57,19 +59,13 @@ fn rulesets() -> Vec<(&'static str, Ruleset)> {
     };
     let mut rulesets = vec![("builtin", build(Ruleset::builder().builtin()))];
     match crs() {
-        Some(folder) => {
+        Ok(folder) => {
             let builder = Ruleset::builder().file(folder.join("crs-setup.conf.example"));
             rulesets.push(("crs", build(builder.file(folder.join("rules/*.conf")))));
         }
-        None => eprintln!("SKIPPED: the CRS half, no CRS found; set YETT_CRS to its folder"),
+        Err(remark) => eprintln!("{remark}"),
     }
     rulesets
-}
-
-fn crs() -> Option<PathBuf> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/crs");
-    let folder = std::env::var_os("YETT_CRS").map_or_else(|| PathBuf::from(default), PathBuf::from);
-    folder.join("rules").is_dir().then_some(folder)
 }
 
 /// The whole life of a request, from its connection to the end of its response.

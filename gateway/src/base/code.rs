@@ -118,6 +118,9 @@ codes! {
     WafResponseBlocked = "waf.response_blocked", Waf, 403, "response blocked";
     /// The answer is larger than what is inspected, and the profile says `response.over: reject`.
     WafResponseTooLarge = "waf.response_too_large", Waf, 502, "response too large";
+    /// The answer is not coded as its head says, or in a way that is not decoded, and the profile says
+    /// `response.over: reject`.
+    WafResponseUnreadable = "waf.response_unreadable", Waf, 502, "response unreadable";
     /// Inspection used up its processor budget before the end.
     WafBudget = "waf.budget", Waf, 403, "request too costly to inspect";
 

@@ -105,8 +105,10 @@ pub struct AuditFacts {
 pub enum Inspected {
     /// Head and body, or the head of a message without body.
     Whole,
-    /// The head only: the profile does not inspect such bodies, or they cannot be read (upgrade, gRPC, coding).
+    /// The head only: the profile does not inspect such bodies, or they are streams (upgrade, gRPC).
     Head,
+    /// The body is not coded as its head says, or in a way that is not decoded; the policy let it pass.
+    Unreadable,
     /// A bound or the processor budget ended it; the policy let the request pass.
     Partial,
     /// Nothing: the profile's sample left it out.

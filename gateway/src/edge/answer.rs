@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use pingora::http::ResponseHeader;
@@ -19,6 +19,30 @@ use crate::pipeline::answer;
 use crate::stages::waf::answer::AnswerAppetite;
 use crate::telemetry::Telemetry;
 
+/// Until the answer begins, a client that sends a body over HTTP/2 may not pause for longer than one over HTTP/1, whose
+/// connection the framework times. Streams may: in gRPC either side is silent for as long as it has nothing to say.
+pub(super) fn await_body(session: &mut Session, context: &mut Context) {
+    let stands_in = context.watched.is_some() || !session.is_http2();
+    if stands_in || session.as_downstream_mut().is_body_done() || is_stream(session) {
+        return;
+    }
+    let back: Back = Arc::new(Mutex::new(None));
+    context.watched = Some(back.clone());
+    stand_in(session, |own| Watched::timed(own, back));
+}
+
+fn is_stream(session: &Session) -> bool {
+    let kind = session.req_header().headers.get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// Puts something of ours in the place of the client's session.
+fn stand_in(session: &mut Session, make: impl FnOnce(ServerSession) -> Watched) {
+    let placeholder = ServerSession::Custom(Box::new(()));
+    let own = std::mem::replace(&mut *session.downstream_session, placeholder);
+    *session.downstream_session = ServerSession::Custom(Box::new(make(own)));
+}
+
 /// Shows the head to the rules. When they want the body too, the client's session is exchanged for one that gives it to
 /// them, until [`restore`].
 pub(super) fn begin(
@@ -27,9 +51,13 @@ pub(super) fn begin(
     response: &ResponseHeader,
     context: &mut Context,
 ) -> Result<()> {
-    let exchange = context.exchange()?;
     // What follows a switch of protocols is no answer; what comes before the answer is none either.
-    if exchange.inspection.is_none() || response.status.is_informational() {
+    if response.status.is_informational() {
+        return Ok(());
+    }
+    restore(telemetry, session, context);
+    let exchange = context.exchange()?;
+    if exchange.inspection.is_none() {
         return Ok(());
     }
     let method = &session.req_header().method;
@@ -95,10 +123,7 @@ fn watch(
     let Some(inspection) = exchange.inspection.take() else { return Ok(()) };
     let back: Back = Arc::new(Mutex::new(None));
     context.watched = Some(back.clone());
-    let placeholder = ServerSession::Custom(Box::new(()));
-    let own = std::mem::replace(&mut *session.downstream_session, placeholder);
-    let watched = Watched::new(own, inspection, appetite, conclude, back);
-    *session.downstream_session = ServerSession::Custom(Box::new(watched));
+    stand_in(session, |own| Watched::new(own, inspection, appetite, conclude, back));
     Ok(())
 }
 

@@ -234,7 +234,7 @@ fn admit(
     let line = canonical.rewritten.then(|| rewritten_line(&head, &canonical.target()));
     let old_line = head.method.len() + 1 + head.target.len();
     let (end, left) = match head.framing {
-        Framing::None if asks_for_upgrade(&bytes[..length]) => (length, Left::Unknown),
+        Framing::None if head.upgrade => (length, Left::Unknown),
         Framing::None => (length, Left::Bytes(0)),
         Framing::Length(body) => {
             let whole = length.saturating_add(usize::try_from(body).unwrap_or(usize::MAX));
@@ -265,12 +265,6 @@ fn chunked(bytes: &[u8], length: usize) -> Decision<(usize, Left)> {
         Ok(None) => Ok((bytes.len(), Left::Chunks(chunks))),
         Err(Broken(why)) => Err(Finding::new(Code::NormaliseFraming, why).detail(why)),
     }
-}
-
-/// What follows such a head may be another protocol, which has no end.
-fn asks_for_upgrade(head: &[u8]) -> bool {
-    const FIELD: &[u8] = b"\nupgrade:";
-    head.windows(FIELD.len()).any(|bytes| bytes.eq_ignore_ascii_case(FIELD))
 }
 
 fn rewritten_line(head: &head::Head<'_>, target: &str) -> BytesMut {

@@ -14,7 +14,11 @@ use super::gateway::Gateway;
 use super::listener::Stop;
 use super::proxy::ARRIVAL;
 use crate::base::clock::Now;
-use crate::pipeline::exchange::{Arrival, Connection};
+use crate::base::code::Code;
+use crate::base::decision::Finding;
+use crate::pipeline;
+use crate::pipeline::exchange::{Arrival, Connection, End};
+use crate::telemetry::trace::Trace;
 
 /// Malformed streams on one connection before it is closed.
 const MALFORMED_STREAMS: usize = 32;
@@ -66,6 +70,7 @@ pub(super) async fn serve(
                 spawn(session, &connection, gateway, stop.clone(), Guard::new(&open));
             }
             Ok(Some(H2Accept::Rejected)) => {
+                record_rejected(&connection, gateway);
                 malformed += 1;
                 if malformed >= MALFORMED_STREAMS {
                     return;
@@ -83,12 +88,7 @@ fn spawn(
     stop: Stop,
     guard: Guard,
 ) {
-    let arrival = Arrival {
-        connection: connection.clone(),
-        now: Now::read(),
-        canonical: None,
-        raw_target: None,
-    };
+    let arrival = arrival(connection);
     let gateway = gateway.clone();
     tokio::spawn(async move {
         let _guard = guard;
@@ -96,6 +96,20 @@ fn spawn(
         let exchange = gateway.proxy.process_new_http(session, &stop);
         ARRIVAL.scope(std::cell::Cell::new(Some(arrival)), exchange).await;
     });
+}
+
+/// The codec has answered or reset a stream whose head can be read in more than one way, and does not say what was in it.
+fn record_rejected(connection: &Arc<Connection>, gateway: &Gateway) {
+    let evidence = "stream rejected by the codec: control bytes in :path, lengths that differ, or no one authority";
+    let finding = Finding::new(Code::NormaliseHeader, evidence);
+    let trace = Trace::of(&http::HeaderMap::new(), false);
+    let exchange =
+        pipeline::rejected(gateway.live.load(), arrival(connection), trace.context, finding);
+    gateway.telemetry.record(exchange.finish(None, End::default()));
+}
+
+fn arrival(connection: &Arc<Connection>) -> Arrival {
+    Arrival { connection: connection.clone(), now: Now::read(), canonical: None, raw_target: None }
 }
 
 /// Open streams of a connection.

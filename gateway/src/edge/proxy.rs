@@ -56,7 +56,7 @@ pub(super) struct Context {
     pub(super) exchange: Option<Box<Exchange>>,
     trace: Option<Trace>,
     pub(super) held: Held,
-    /// Set while rules look at the answer's body: where the client's session comes back to.
+    /// Set while something stands in the place of the client's session: where that comes back to.
     pub(super) watched: Option<Back>,
     /// Bytes of an answer that its session did not count.
     pub(super) uncounted_bytes: u64,
@@ -252,10 +252,11 @@ impl ProxyHttp for Proxy {
 
     async fn upstream_request_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         request: &mut RequestHeader,
         context: &mut Context,
     ) -> Result<()> {
+        answer::await_body(session, context);
         let (exchange, trace) = context.exchange_and_trace()?;
         fields::to_upstream(request, exchange, trace)
     }

@@ -11,6 +11,7 @@
 //! walked along, strictly, to find that end.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +36,7 @@ use crate::stages::normalise::chunks::{Broken, Chunks};
 /// Writes of this size and more go out at once.
 const GATHER_BYTES: usize = 8 * 1024;
 /// Room for what waits, at first: most answers have a head and a body that fit.
-const WAITING_BYTES: usize = 1024;
+const WAITING_BYTES: usize = 2 * 1024;
 /// Bytes of the next request that are taken before the present one is answered; the rest waits in the kernel.
 const AHEAD_BYTES: usize = 2 * 1024;
 /// How long written bytes may wait for more.
@@ -124,9 +125,10 @@ impl Gathered {
 
     /// Listens beyond the end of the request: ready only when the client is gone.
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut bytes = [0u8; AHEAD_BYTES];
+        // Asked while every service works: nothing is cleared that nobody reads.
+        let mut bytes = [const { MaybeUninit::uninit() }; AHEAD_BYTES];
         while self.ahead.len() < AHEAD_BYTES {
-            let mut read = ReadBuf::new(&mut bytes[self.ahead.len()..]);
+            let mut read = ReadBuf::uninit(&mut bytes[self.ahead.len()..]);
             ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
             if read.filled().is_empty() {
                 // Who sent a request before it closed its half still waits for the answer.

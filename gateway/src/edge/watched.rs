@@ -8,6 +8,8 @@
 //! An answer whose beginning has waited for long enough is let go while more of it is awaited. That happens while the
 //! framework listens to the client, in a future that it may drop at any time: what was let go is written by means that can
 //! be taken up again ([`Early`]).
+//!
+//! Without rules it only sees to it that a client goes on with its body, where the framework has no deadline for that.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -18,9 +20,10 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use pingora::protocols::http::{HttpTask, ServerSession};
 use pingora::{Error, ErrorType, Result};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout_at};
 
 use super::early::Early;
+use crate::base::bounds;
 use crate::base::decision::Decision;
 use crate::pipeline::answer::panicked;
 use crate::stages::waf::answer::AnswerAppetite;
@@ -34,6 +37,8 @@ pub(super) struct Watched {
     pub(super) inner: ServerSession,
     state: State,
     rules: Option<Rules>,
+    /// When the client must have sent more of its body.
+    due: Option<Instant>,
     back: Back,
 }
 
@@ -75,7 +80,13 @@ impl Watched {
         let hold =
             |time: Duration| State::Holding { tasks: Vec::new(), deadline: Box::pin(sleep(time)) };
         let state = if appetite.hold { hold(appetite.time) } else { State::Open };
-        Watched { inner, state, rules: Some(Rules { inspection, decision: None, conclude }), back }
+        let rules = Some(Rules { inspection, decision: None, conclude });
+        Watched { inner, state, rules, due: None, back }
+    }
+
+    /// Nobody looks; the client may not pause for longer than [`bounds::BODY_READ_TIMEOUT`].
+    pub(super) fn timed(inner: ServerSession, back: Back) -> Watched {
+        Watched { inner, state: State::Open, rules: None, due: Some(next_read_due()), back }
     }
 
     /// What came from the service: shown to the rules, then held, handed on or refused.
@@ -125,7 +136,15 @@ impl Watched {
                 }
             }
         }
-        self.inner.read_body_or_idle(no_body_expected).await
+        let reading = self.inner.read_body_or_idle(no_body_expected);
+        let Some(due) = self.due.filter(|_| !no_body_expected) else { return reading.await };
+        match timeout_at(due, reading).await {
+            Ok(read) => {
+                self.due = Some(next_read_due());
+                read
+            }
+            Err(_) => Err(Error::new(ErrorType::ReadTimedout).into_down()),
+        }
     }
 
     pub(super) fn early_bytes(&self) -> u64 {
@@ -134,6 +153,10 @@ impl Watched {
             _ => 0,
         }
     }
+}
+
+fn next_read_due() -> Instant {
+    Instant::now() + bounds::BODY_READ_TIMEOUT
 }
 
 /// What the rules say to what has come so far.

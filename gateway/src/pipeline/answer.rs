@@ -25,7 +25,7 @@ pub fn head(
     let Some(inspection) = &mut x.inspection else { return Ok(None) };
     let mode = inspection.mode();
     x.ledger.weigh(mode, inspection.answer_head(status, fields))?;
-    let appetite = inspection.answer_appetite(fields).filter(|_| !bodiless);
+    let appetite = if bodiless { None } else { inspection.answer_appetite(fields) };
     let decision = if appetite.is_none() { inspection.answer_body() } else { Ok(()) };
     let weighed = x.ledger.weigh(mode, decision);
     x.ledger.lap(Stage::Waf);

@@ -15,12 +15,14 @@ pub mod permit;
 mod refused;
 pub mod trial;
 
-pub use refused::refused;
+pub use refused::{refused, rejected};
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+
+use http::HeaderMap;
 
 use crate::base::bounds;
 use crate::base::clock::Now;
@@ -31,6 +33,7 @@ use crate::base::request::Request;
 use crate::config::snapshot::RoutePlan;
 use crate::stages::identity::Outcome;
 use crate::stages::normalise::decide::{Raw, decide as normalise};
+use crate::stages::normalise::head::too_many_fields;
 use crate::stages::ratelimit::decide::{Checked, LimitSet};
 use crate::stages::ratelimit::key::Inputs;
 use crate::stages::ratelimit::verdict::Verdict;
@@ -102,6 +105,7 @@ pub fn permit(x: &mut Exchange) {
 /// The canonical reading: made at the door for HTTP/1, here for HTTP/2.
 fn read(reading: &mut Reading, ledger: &mut Ledger, head: Head<'_>) -> Result<(), Refused> {
     if reading.canonical.path.is_empty() {
+        ledger.demand(count_fields(head.headers))?;
         let host = head.authority.map(str::as_bytes);
         let host =
             host.or_else(|| head.headers.get(http::header::HOST).map(http::HeaderValue::as_bytes));
@@ -113,6 +117,20 @@ fn read(reading: &mut Reading, ledger: &mut Ledger, head: Head<'_>) -> Result<()
     }
     ledger.lap(Stage::Normalise);
     Ok(())
+}
+
+/// HTTP/1's head is counted as it is read. The crumbs of a cookie are one field (RFC 9113 §8.2.3): their number has the
+/// bound of the head's size.
+fn count_fields(fields: &HeaderMap) -> Decision<()> {
+    if fields.len() <= bounds::HEADER_FIELDS {
+        return Ok(());
+    }
+    let crumbs = fields.get_all(http::header::COOKIE).iter().count();
+    let count = fields.len() - crumbs.saturating_sub(1);
+    match count > bounds::HEADER_FIELDS {
+        true => Err(too_many_fields()),
+        false => Ok(()),
+    }
 }
 
 async fn limit(
@@ -217,8 +235,9 @@ fn inspect_head(x: &mut Exchange, head: Head<'_>, route: &RoutePlan) -> Result<(
         x.sampled_out = Some(plan.clone());
         return Ok(());
     }
+    let request = x.reading.request(head);
     let (inspection, decision) =
-        Inspection::head(plan, &x.reading.request(head), &head.sent(), x.started);
+        Inspection::head(plan, &request, &head.sent(), x.identity.as_deref(), x.started);
     x.inspection = Some(inspection);
     let weighed = x.ledger.weigh(plan.mode, decision).map(drop);
     x.ledger.lap(Stage::Waf);

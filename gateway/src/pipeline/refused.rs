@@ -32,6 +32,20 @@ pub fn refused(
     exchange
 }
 
+/// The same for a stream of HTTP/2 of which nothing is known: its codec refused it.
+pub fn rejected(
+    snapshot: Arc<Snapshot>,
+    arrival: Arrival,
+    trace: TraceContext,
+    finding: Box<Finding>,
+) -> Box<Exchange> {
+    let mut exchange = refused(snapshot, arrival, trace, finding, RawHead::default());
+    if let Some(sent) = &mut exchange.sent {
+        sent.version = Version::HTTP_2;
+    }
+    exchange
+}
+
 /// The same for a head that was parsed, but has no canonical reading.
 pub(super) fn unreadable(x: &mut Exchange, head: Head<'_>) {
     let Some(plan) = x.snapshot.watch.clone() else { return };

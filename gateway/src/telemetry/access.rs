@@ -284,6 +284,7 @@ fn inspected(inspected: Inspected) -> &'static str {
         Inspected::Whole => "whole",
         Inspected::Head => "head",
         Inspected::Partial => "partial",
+        Inspected::Unreadable => "unreadable",
         Inspected::SampledOut => "sampled_out",
     }
 }

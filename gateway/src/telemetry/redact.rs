@@ -183,9 +183,15 @@ pub fn prose(prose: &str) -> Cow<'_, str> {
     if kept == 0 { shaped } else { Cow::Owned(shown + &shaped[kept..]) }
 }
 
+/// Who the client is, as rules see it: events show a hash of it.
+const IDENTITY: [&str; 2] = ["REMOTE_USER", "USERID"];
+
 /// A value that was found at `target`, e.g. `ARGS:password` or `REQUEST_HEADERS:authorization`.
 pub fn at<'t>(target: &str, value: &'t str) -> Cow<'t, str> {
-    let secret = target.split_once(':').is_some_and(|(_, name)| is_secret_name(name));
+    let secret = match target.split_once(':') {
+        Some((_, name)) => is_secret_name(name),
+        None => IDENTITY.contains(&target),
+    };
     if secret { Cow::Borrowed(REDACTED) } else { prose(value) }
 }
 

@@ -26,9 +26,9 @@ pub enum DecodeError {
     Unsupported(String),
     /// The bytes are not what the coding says, or end too early, or go on behind the end.
     Malformed(String),
-    /// More than [`DecodeBounds::output_bytes`].
+    /// More than [`DecodeBounds::output_bytes`], all of which was put out: a large body.
     Output { bound: usize },
-    /// More than [`DecodeBounds::ratio`].
+    /// More than [`DecodeBounds::ratio`], on this side of the other bound or not far beyond it: a bomb.
     Ratio { bound: usize },
 }
 
@@ -43,6 +43,10 @@ pub struct Decoder {
 /// Below this much output the ratio is not looked at: short texts compress to next to nothing.
 const RATIO_FLOOR_BYTES: usize = 64 * 1024;
 const BROTLI_BUFFER_BYTES: usize = 4 * 1024;
+/// Input that is decoded in one go: so far apart the ratio is looked at.
+const SLICE_BYTES: usize = 512;
+/// How many times the output bound is decoded, unkept, to tell a bomb from a large body.
+const BEYOND: usize = 8;
 
 enum Coding {
     Gzip(Box<MultiGzDecoder<Output>>),
@@ -55,13 +59,17 @@ enum Coding {
     Over,
 }
 
-/// Takes decoded bytes up to what is left of the bounds.
+/// Takes decoded bytes up to the bounds.
 #[derive(Debug, Default)]
 struct Output {
     bytes: Vec<u8>,
+    /// Decoded in all, and of it what was put out.
     total: usize,
-    most: usize,
-    exceeded: bool,
+    kept: usize,
+    /// Bounds of both, and of the total by the ratio.
+    total_most: usize,
+    kept_most: usize,
+    ratio_most: usize,
 }
 
 impl Default for DecodeBounds {
@@ -83,7 +91,11 @@ impl Decoder {
         if codings.next().is_some() {
             return Err(DecodeError::Unsupported("more than one content coding".to_owned()));
         }
-        let output = Output::default();
+        let output = Output {
+            kept_most: bounds.output_bytes,
+            total_most: bounds.output_bytes.saturating_mul(BEYOND).max(RATIO_FLOOR_BYTES),
+            ..Output::default()
+        };
         let coding = match coding {
             "gzip" | "x-gzip" => Coding::Gzip(Box::new(MultiGzDecoder::new(output))),
             "deflate" => Coding::Undecided(Vec::new(), output),
@@ -100,18 +112,22 @@ impl Decoder {
         Ok(Some(Self { coding, bounds, input_bytes: 0 }))
     }
 
-    /// Decodes a chunk and appends what it yields to `out`.
+    /// Decodes a chunk and appends what it yields to `out`, up to the bound. Behind the bound it looks for a bomb as far
+    /// as the chunk goes, and not much further than that is worth.
     ///
     /// # Errors
     /// Broken data, or more output than the bounds allow; the decoder is of no use after it.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
-        self.input_bytes = self.input_bytes.saturating_add(chunk.len());
-        let most = self.most();
-        if let Some(output) = self.coding.output() {
-            output.most = most;
+        for slice in chunk.chunks(SLICE_BYTES) {
+            self.input_bytes = self.input_bytes.saturating_add(slice.len());
+            let by_ratio = self.input_bytes.saturating_mul(self.bounds.ratio);
+            if let Some(output) = self.coding.output() {
+                output.ratio_most = by_ratio.max(RATIO_FLOOR_BYTES);
+            }
+            let result = self.coding.write(slice);
+            self.settle(result, out)?;
         }
-        let result = self.coding.write(chunk);
-        self.settle(result, out)
+        self.large()
     }
 
     /// The body is complete.
@@ -122,31 +138,33 @@ impl Decoder {
         // No body at all is no broken one: a request may name a coding and have none.
         let result = if self.input_bytes == 0 { Ok(()) } else { self.coding.close() };
         self.settle(result, out)?;
+        self.large()?;
         self.coding = Coding::Over;
         Ok(())
     }
 
-    fn most(&self) -> usize {
-        let by_ratio = self.input_bytes.saturating_mul(self.bounds.ratio).max(RATIO_FLOOR_BYTES);
-        by_ratio.min(self.bounds.output_bytes)
-    }
-
     fn settle(&mut self, result: io::Result<()>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
-        let mut exceeded = false;
+        let (mut bomb, mut large) = (false, false);
         if let Some(output) = self.coding.output() {
             out.append(&mut output.bytes);
-            exceeded = output.exceeded;
+            (bomb, large) = (output.is_bomb(), output.is_large());
         }
         let Err(error) = result else { return Ok(()) };
-        let most = self.most();
         self.coding = Coding::Over;
-        Err(match exceeded {
-            false => DecodeError::Malformed(error.to_string()),
-            true if most >= self.bounds.output_bytes => {
-                DecodeError::Output { bound: self.bounds.output_bytes }
-            }
-            true => DecodeError::Ratio { bound: self.bounds.ratio },
+        Err(match (bomb, large) {
+            (true, _) => DecodeError::Ratio { bound: self.bounds.ratio },
+            (false, true) => DecodeError::Output { bound: self.bounds.output_bytes },
+            (false, false) => DecodeError::Malformed(error.to_string()),
         })
+    }
+
+    /// What has come so far is more than is put out.
+    fn large(&mut self) -> Result<(), DecodeError> {
+        if !self.coding.output().is_some_and(|output| output.is_large()) {
+            return Ok(());
+        }
+        self.coding = Coding::Over;
+        Err(DecodeError::Output { bound: self.bounds.output_bytes })
     }
 }
 
@@ -202,15 +220,26 @@ impl Coding {
     }
 }
 
+impl Output {
+    fn is_bomb(&self) -> bool {
+        self.total > self.ratio_most
+    }
+
+    fn is_large(&self) -> bool {
+        self.total > self.kept_most
+    }
+}
+
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.total + bytes.len() > self.most {
-            self.exceeded = true;
-            return Err(io::Error::other("too much output"));
+        let kept = bytes.len().min(self.kept_most - self.kept);
+        self.bytes.extend_from_slice(&bytes[..kept]);
+        self.kept += kept;
+        self.total = self.total.saturating_add(bytes.len());
+        match self.is_bomb() || self.total > self.total_most {
+            true => Err(io::Error::other("too much output")),
+            false => Ok(bytes.len()),
         }
-        self.total += bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -133,6 +133,46 @@ fn bombs_stop_at_the_bounds() {
     assert_eq!(decode("br", &brotli(&bomb[..50]), 9, bounds).map(|text| text.len()), Ok(50));
 }
 
+/// Of a large body all comes out that the bound allows, in whatever pieces it arrives.
+#[test]
+fn the_beginning_of_a_large_body_is_whole() {
+    let text: Vec<u8> = (0..20_000u32).flat_map(|n| format!("{n};").into_bytes()).collect();
+    for (coding, body) in
+        [("gzip", gzip(&text)), ("deflate", zlib(&text)), ("br", brotli(&text[..60_000]))]
+    {
+        for (chunk, bound) in [(1, 10), (100, 1_000), (7_000, 50_000), (usize::MAX, 59_999)] {
+            let bounds = DecodeBounds { output_bytes: bound, ratio: 100 };
+            let mut decoder = Decoder::new(coding.as_bytes(), bounds).unwrap().unwrap();
+            let mut out = Vec::new();
+            let pushed = body.chunks(chunk).try_for_each(|chunk| decoder.push(chunk, &mut out));
+            assert_eq!(pushed, Err(DecodeError::Output { bound }), "{coding} by {chunk}");
+            assert!(out == text[..bound], "{coding} by {chunk}: {} bytes", out.len());
+        }
+    }
+}
+
+/// A bound on what is put out does not make a large body of a bomb, wherever in the body it goes off.
+#[test]
+fn a_bomb_is_told_from_a_large_body() {
+    let noise: Vec<u8> =
+        (0..4_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let bomb = vec![0; 16 * 1024 * 1024];
+    for (before, output_bytes, expected) in [
+        (0, 100, DecodeError::Ratio { bound: 100 }),
+        (0, 128 * 1024, DecodeError::Ratio { bound: 100 }),
+        (4_000, 128 * 1024, DecodeError::Ratio { bound: 100 }),
+        // Beyond so much noise it is too far away to be worth the work of finding it.
+        (16_000, 16 * 1024, DecodeError::Output { bound: 16 * 1024 }),
+    ] {
+        let body = [gzip(&noise[..before]), gzip(&bomb)].concat();
+        let bounds = DecodeBounds { output_bytes, ratio: 100 };
+        let mut decoder = Decoder::new(b"gzip", bounds).unwrap().unwrap();
+        let mut out = Vec::new();
+        assert_eq!(decoder.push(&body, &mut out), Err(expected), "{before}, {output_bytes}");
+        assert_eq!(out.len(), output_bytes);
+    }
+}
+
 #[test]
 fn nothing_is_no_broken_body() {
     assert_eq!(decode("gzip", b"", 1, DecodeBounds::default()), Ok(Vec::new()));

@@ -6,7 +6,7 @@ use super::gather::{Content, Key, Value};
 use super::state::State;
 use super::tx_store::TxValue;
 use crate::bytes::index;
-use crate::operator::{Captures, Operator};
+use crate::operator::{Captures, Operator, OutOfWork};
 use crate::tx::TxSlot;
 use crate::variable::UNCONDITIONAL;
 
@@ -91,25 +91,40 @@ impl Run<'_> {
             return false;
         }
         let known = row.and_then(|row| self.state.rows.answer(row, link.operator));
-        if let Some(answer) = known.filter(|answer| !(*answer && link.capture)) {
-            return answer != link.negated && self.matched(site, value);
+        if let Some(answer) = known {
+            return answer != link.negated && self.matched_by(site, value, input);
         }
         let argument = self.argument(operator);
-        let mut captures = std::mem::take(&mut self.state.scratch.captures);
-        captures.clear();
-        let wanted = link.capture && !link.negated;
-        let bytes = self.state.buffers.bytes(input);
-        let answer = operator.matches(bytes, &argument, wanted.then_some(&mut captures));
-        let matched = answer != link.negated;
+        let answer = self.answer(link.operator, input, &argument);
         self.state.scratch.argument = argument;
+        let Ok(answer) = answer else { return false };
         if let Some(row) = row {
             self.remember(row, input, link.operator, answer);
         }
-        if matched && wanted {
-            self.capture(&captures, input);
+        answer != link.negated && self.matched_by(site, value, input)
+    }
+
+    fn answer(&mut self, operator: u32, input: Buffer, argument: &[u8]) -> Result<bool, OutOfWork> {
+        let State { buffers, budget, candidates, .. } = &mut *self.state;
+        let (input, asked) = (buffers.bytes(input), &self.program.operators[operator as usize]);
+        if candidates.is_exhaustive() {
+            return Ok(asked.matches(input, argument, None));
         }
-        self.state.scratch.captures = captures;
-        matched && self.matched(site, value)
+        let owner = (self.program.id, operator);
+        asked.holds(input, argument, self.states, owner, |work| budget.afford(work))
+    }
+
+    /// The operator's answer to a value makes the link match.
+    fn matched_by(&mut self, site: &Site<'_>, value: Value, input: Buffer) -> bool {
+        if site.link.capture && !site.link.negated {
+            self.state.uncaptured = Some((site.link.operator, input));
+            let operator = &self.program.operators[site.link.operator as usize];
+            // A rule further on may wait for a group, and an argument may change until then.
+            if self.lane.watches_captures || operator.argument().is_some() {
+                self.capture();
+            }
+        }
+        self.matched(site, value)
     }
 
     /// Charges the question. Once the budget is spent only comparisons of numbers are still asked, so
@@ -127,8 +142,24 @@ impl Run<'_> {
         argument
     }
 
-    /// Groups of this match take the place of all older ones; a group without part is empty.
-    fn capture(&mut self, captures: &Captures, input: Buffer) {
+    /// Finds the groups of the last match, if nobody asked for them yet: where they lie costs several
+    /// times what it costs to know that there is a match, and most are never read. They take the place
+    /// of all older ones; a group without part is empty.
+    pub(super) fn capture(&mut self) {
+        let Some((operator, input)) = self.state.uncaptured.take() else { return };
+        let operator = &self.program.operators[operator as usize];
+        let mut captures = std::mem::take(&mut self.state.scratch.captures);
+        captures.clear();
+        if self.afford(operator, input) {
+            let argument = self.argument(operator);
+            operator.matches(self.state.buffers.bytes(input), &argument, Some(&mut captures));
+            self.state.scratch.argument = argument;
+        }
+        self.keep_groups(&captures, input);
+        self.state.scratch.captures = captures;
+    }
+
+    fn keep_groups(&mut self, captures: &Captures, input: Buffer) {
         let State { buffers, tx, .. } = &mut *self.state;
         let own = captures.own_text().map(|text| buffers.intern(text));
         let groups = captures.groups().map(|group| buffers.intern_part(input, group));

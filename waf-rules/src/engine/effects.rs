@@ -7,7 +7,7 @@ use crate::action::SetVarOp;
 use crate::bytes::index;
 use crate::plan::{Effect, Rule, TxName};
 use crate::template::Template;
-use crate::tx::TxSlot;
+use crate::tx::{CAPTURES, TxSlot};
 
 /// Where an effect stands in the program: rule, link, effect.
 pub(super) type Place = (u32, usize, usize);
@@ -63,6 +63,9 @@ impl Run<'_> {
     fn set_slot(&mut self, slot: TxSlot, op: SetVarOp, value: &Template, rule: &Rule) {
         if self.profile.pinned.iter().any(|(pinned, _)| *pinned == slot) {
             return;
+        }
+        if slot.0 < CAPTURES {
+            self.capture();
         }
         let old = self.state.tx.get(slot);
         let new = self.new_value(old, op, value, rule);

@@ -6,6 +6,7 @@ use super::outcome::{Action, Interruption};
 use super::state::State;
 use crate::EngineMode;
 use crate::action::AllowScope;
+use crate::operator::States;
 use crate::plan::course::Lane;
 use crate::plan::settings::Over;
 use crate::plan::{Disruptive, Effect, Exclusion, Jump, Link, Matcher, Program, Rule};
@@ -20,6 +21,8 @@ pub(super) struct Run<'a> {
     pub(super) state: &'a mut State,
     /// What the thread learned from earlier requests.
     pub(super) known: &'a mut Known,
+    /// The states that its patterns needed.
+    pub(super) states: &'a mut States,
 }
 
 /// A link and its place in the program.

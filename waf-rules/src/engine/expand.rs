@@ -7,6 +7,7 @@ use crate::bytes::{atoi, push_display};
 use crate::plan::{Matcher, Rule, Target};
 use crate::seclang::ast::Selector;
 use crate::template::{Part, RuleField, Template};
+use crate::tx::{CAPTURES, TxSlot};
 use crate::variable::{Kind, Store, Variable};
 
 /// Longest expansion, in bytes: a rule that appends to itself per value cannot grow without end.
@@ -28,7 +29,7 @@ impl Run<'_> {
         for part in template.parts() {
             match part {
                 Part::Text(text) => out.extend_from_slice(text),
-                Part::Tx(slot) => match self.state.tx.get(*slot) {
+                Part::Tx(slot) => match self.variable(*slot) {
                     Some(TxValue::Int(number)) => {
                         push_display(number, out);
                     }
@@ -51,7 +52,7 @@ impl Run<'_> {
         match template.parts() {
             [Part::Text(text)] => atoi(text),
             [Part::Tx(slot)] => {
-                self.state.tx.get(*slot).map_or(0, |value| value.number(&self.state.buffers))
+                self.variable(*slot).map_or(0, |value| value.number(&self.state.buffers))
             }
             _ => {
                 let mut text = std::mem::take(&mut self.state.scratch.label);
@@ -62,6 +63,13 @@ impl Run<'_> {
                 number
             }
         }
+    }
+
+    fn variable(&mut self, slot: TxSlot) -> Option<TxValue> {
+        if slot.0 < CAPTURES {
+            self.capture();
+        }
+        self.state.tx.get(slot)
     }
 
     /// The first value of a collection under a name.

@@ -104,7 +104,10 @@ impl Run<'_> {
         matches!(matcher, Matcher::All) || matcher.accepts(self.state.buffers.bytes(key))
     }
 
-    pub(super) fn gather_tx(&self, target: &Target, values: &mut Vec<Value>) {
+    pub(super) fn gather_tx(&mut self, target: &Target, values: &mut Vec<Value>) {
+        if target.takes_captures() {
+            self.capture();
+        }
         if let Matcher::Slot(slot) = target.matcher {
             values.extend(self.tx_value(target.variable, slot));
             return;

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 
 use super::known::Known;
 use super::state::State;
+use crate::operator::States;
 use crate::profile::Inner;
 
 /// Transactions' memories kept per thread: what is in flight at once and ends at once.
@@ -14,7 +15,7 @@ const SPARE_BYTES_MAX: usize = 256 * 1024;
 
 thread_local! {
     static SPARE: RefCell<Vec<State>> = const { RefCell::new(Vec::new()) };
-    static KNOWN: Cell<Option<Known>> = const { Cell::new(None) };
+    static LEARNED: Cell<Option<Learned>> = const { Cell::new(None) };
 }
 
 /// The state of a new transaction, in used memory where there is any.
@@ -37,11 +38,20 @@ pub(super) fn end(state: State) {
     });
 }
 
-/// The values that the thread knows, for as long as a phase runs.
-pub(super) fn take_known() -> Known {
-    KNOWN.try_with(Cell::take).ok().flatten().unwrap_or_default()
+/// What a thread learned from its transactions.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    /// The values it knows.
+    pub(super) known: Known,
+    /// States that patterns needed.
+    pub(super) states: States,
 }
 
-pub(super) fn keep_known(known: Known) {
-    let _ = KNOWN.try_with(|kept| kept.set(Some(known)));
+/// For as long as a phase runs.
+pub(super) fn take_learned() -> Learned {
+    LEARNED.try_with(Cell::take).ok().flatten().unwrap_or_default()
+}
+
+pub(super) fn keep_learned(learned: Learned) {
+    let _ = LEARNED.try_with(|kept| kept.set(Some(learned)));
 }

@@ -115,7 +115,8 @@ impl Run<'_> {
             let known = facts.len().min(bits.len());
             bits[..known].copy_from_slice(&facts[..known]);
         } else {
-            self.program.gates.row(bytes, state.buffers.present(value), &mut bits[..words]);
+            let (present, scratch) = (state.buffers.present(value), &mut state.scratch.lower);
+            self.program.gates.row(bytes, present, scratch, &mut bits[..words]);
             self.known.learn(self.program.id, bytes, bits);
         }
         Some(row)

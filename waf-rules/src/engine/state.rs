@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) candidates: Candidates,
     pub(super) control: Control,
     pub(super) matched: Matched,
+    /// Operator and value of the last match whose groups nobody asked for yet.
+    pub(super) uncaptured: Option<(u32, Buffer)>,
     pub(super) record: Record,
     pub(super) clock: Clock,
     pub(super) collections: OpenCollections,
@@ -103,6 +105,8 @@ pub(super) struct Scratch {
     pub(super) label: Vec<u8>,
     /// A text on its way to a buffer.
     pub(super) text: Vec<u8>,
+    /// A value in lower case, while the prefilter looks at it.
+    pub(super) lower: Vec<u8>,
 }
 
 impl State {
@@ -119,6 +123,7 @@ impl State {
             candidates,
             control,
             matched,
+            uncaptured: _,
             record,
             clock: _,
             collections: _,
@@ -140,6 +145,7 @@ impl State {
             candidates: Candidates::begin(candidates),
             control: Control::begin(control, profile),
             matched: Matched::begin(matched),
+            uncaptured: None,
             record: Record::begin(record),
             clock: Clock::default(),
             collections: OpenCollections::default(),
@@ -168,6 +174,7 @@ impl State {
             + self.response_body.capacity()
             + values * size_of::<Value>()
             + self.scratch.text.capacity()
+            + self.scratch.lower.capacity()
             + self.record.matches.capacity() * size_of::<Match>()
     }
 

@@ -303,13 +303,14 @@ impl Transaction {
         let profile = self.profile.inner();
         let lane = &profile.course.phases[usize::from(phase - 1)];
         let program = profile.ruleset.program();
-        let mut known = pool::take_known();
-        let mut run = Run { program, profile, lane, state: &mut self.state, known: &mut known };
+        let mut learned = pool::take_learned();
+        let pool::Learned { known, states } = &mut learned;
+        let mut run = Run { program, profile, lane, state: &mut self.state, known, states };
         if let Some(bound) = bound {
             run.reject(bound);
         }
         run.phase(phase);
-        pool::keep_known(known);
+        pool::keep_learned(learned);
         // Now, not at the end: matches may be logged between phases.
         self.state.mask_matches();
         match &self.state.control.interruption {

@@ -12,6 +12,7 @@ mod number;
 mod pm;
 mod rx;
 mod rx_choice;
+mod rx_search;
 mod rx_syntax;
 mod rx_tail;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub(crate) use number::Comparison;
 pub(crate) use pm::Pm;
 pub(crate) use rx::{Rx, selector_pattern};
 pub(crate) use rx_choice::Constants;
+pub(crate) use rx_search::{OutOfWork, States};
 pub(crate) use text::TextTest;
 
 use crate::template::Template;
@@ -209,6 +211,22 @@ impl Operator {
             Self::DetectXss => whole(detect_xss::matches(input), input, captures),
             Self::Always => whole(true, input, captures),
             Self::Never => false,
+        }
+    }
+
+    /// Asks the question without wanting groups, on the thread's states. `owner` is the rule set and the
+    /// operator in it; `pay` is asked for work that shows only while the answer is looked for.
+    pub(crate) fn holds(
+        &self,
+        input: &[u8],
+        argument: &[u8],
+        states: &mut States,
+        owner: (u64, u32),
+        pay: impl FnMut(u64) -> bool,
+    ) -> Result<bool, OutOfWork> {
+        match self {
+            Self::Rx(rx) | Self::RxGlobal(rx) => rx.is_match(input, states, owner, pay),
+            _ => Ok(self.matches(input, argument, None)),
         }
     }
 

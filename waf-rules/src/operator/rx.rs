@@ -7,6 +7,10 @@ use std::ops::Range;
 
 use regex::bytes::{Regex, RegexBuilder};
 
+use regex_automata::{Input, PatternID, meta};
+use regex_syntax::hir::Hir;
+
+use super::rx_search::{OutOfWork, Search, States};
 use super::{Captures, rx_syntax, rx_tail};
 
 /// Bound on one compiled pattern, in bytes; CRS's largest needs 3 MiB.
@@ -16,7 +20,9 @@ const STATES_BYTES_MAX: usize = 512 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Rx {
-    regex: Regex,
+    regex: meta::Regex,
+    /// Says whether there is a match, where it is quicker to say than `regex`.
+    search: Option<Search>,
     translated: String,
     /// Groups that stand for a lookahead: no match of theirs is part of the match.
     tails: Vec<usize>,
@@ -25,12 +31,21 @@ pub(crate) struct Rx {
 impl Rx {
     pub(super) fn compile(pattern: &str) -> Result<Self, String> {
         let translated = rx_syntax::translate(pattern)?;
-        let regex = build(&translated, false)?;
+        let hir = parse(&translated)?;
+        let config = meta::Config::new()
+            .utf8_empty(false)
+            .nfa_size_limit(Some(PROGRAM_BYTES_MAX))
+            .hybrid_cache_capacity(STATES_BYTES_MAX);
+        let regex = meta::Builder::new()
+            .configure(config)
+            .build_from_hir(&hir)
+            .map_err(|error| regex_message(&error))?;
         let is_tail =
             |name: Option<&str>| name.is_some_and(|name| name.starts_with(rx_tail::GROUP));
-        let names = regex.capture_names().enumerate();
+        let names = regex.group_info().pattern_names(PatternID::ZERO).enumerate();
         let tails = names.filter(|(_, name)| is_tail(*name)).map(|(group, _)| group).collect();
-        Ok(Self { regex, translated, tails })
+        let search = Search::new(&hir)?;
+        Ok(Self { regex, search, translated, tails })
     }
 
     pub(super) fn matches(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
@@ -38,9 +53,26 @@ impl Rx {
         if self.regex.captures_len() == 1 {
             return self.regex.find(input).map(|found| captures.push(found.range())).is_some();
         }
-        let Some(groups) = self.regex.captures(input) else { return false };
-        self.push(&groups, captures);
-        true
+        let mut groups = self.regex.create_captures();
+        self.regex.captures(input, &mut groups);
+        if groups.is_match() {
+            self.push(&groups, captures);
+        }
+        groups.is_match()
+    }
+
+    /// Whether there is a match, with the thread's states; `pay` is asked for the work of more of them.
+    pub(super) fn is_match(
+        &self,
+        input: &[u8],
+        states: &mut States,
+        owner: (u64, u32),
+        pay: impl FnMut(u64) -> bool,
+    ) -> Result<bool, OutOfWork> {
+        match &self.search {
+            Some(search) => search.matches(input, states, owner, pay),
+            None => Ok(self.regex.is_match(input)),
+        }
     }
 
     /// `@rxGlobal`: the groups of every match, one match after the other.
@@ -56,18 +88,12 @@ impl Rx {
 
     /// The leftmost match from a place on.
     pub(super) fn find_at(&self, input: &[u8], at: usize) -> Option<Range<usize>> {
-        self.regex.find_at(input, at).map(|found| found.range())
+        self.regex.find(Input::new(input).span(at..input.len())).map(|found| found.range())
     }
 
     /// Bytes of the longest match, where there is a longest.
     pub(super) fn longest(&self) -> Option<usize> {
-        let parsed = regex_syntax::ParserBuilder::new()
-            .unicode(false)
-            .utf8(false)
-            .dot_matches_new_line(true)
-            .build()
-            .parse(&self.translated);
-        parsed.ok()?.properties().maximum_len()
+        parse(&self.translated).ok()?.properties().maximum_len()
     }
 
     /// The pattern in the syntax of the `regex` crate.
@@ -75,8 +101,9 @@ impl Rx {
         &self.translated
     }
 
-    fn push(&self, groups: &regex::bytes::Captures<'_>, captures: &mut Captures) {
-        let tail = self.tails.iter().find_map(|group| groups.get(*group)).map(|tail| tail.start());
+    fn push(&self, groups: &regex_automata::util::captures::Captures, captures: &mut Captures) {
+        let tail = self.tails.iter().find_map(|group| groups.get_group(*group));
+        let tail = tail.map(|tail| tail.start);
         for (number, group) in groups.iter().enumerate() {
             if self.tails.contains(&number) {
                 continue;
@@ -86,6 +113,16 @@ impl Rx {
             captures.push(range.start..end);
         }
     }
+}
+
+fn parse(pattern: &str) -> Result<Hir, String> {
+    regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .dot_matches_new_line(true)
+        .build()
+        .parse(pattern)
+        .map_err(|error| regex_message(&error))
 }
 
 /// A `/pattern/` selector or a tag search; selectors match names in any case.
@@ -105,7 +142,7 @@ fn build(pattern: &str, ignore_case: bool) -> Result<Regex, String> {
 }
 
 /// The reason alone: the caller shows the pattern's place itself.
-fn regex_message(error: &regex::Error) -> String {
+fn regex_message(error: &dyn std::error::Error) -> String {
     let text = error.to_string();
     let reason = text.lines().last().unwrap_or_default().trim();
     format!("regular expression: {}", reason.strip_prefix("error: ").unwrap_or(reason))

@@ -35,6 +35,8 @@ pub(crate) struct Lane {
     pub(crate) looks: Vec<Look>,
     /// Looks at transaction variables, which are repeated when one is written.
     pub(crate) variable_looks: Vec<Look>,
+    /// Some of them at the groups of a match.
+    pub(crate) watches_captures: bool,
 }
 
 /// One target, with all that is asked of it in this phase.
@@ -98,6 +100,7 @@ impl Lane {
         lane.looks.iter_mut().for_each(|look| look.finish(program));
         lane.variable_looks =
             lane.looks.extract_if(.., |look| look.target.variable.kind == Kind::Tx).collect();
+        lane.watches_captures = lane.variable_looks.iter().any(|look| look.target.takes_captures());
         lane
     }
 

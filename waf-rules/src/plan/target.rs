@@ -72,6 +72,15 @@ impl Target {
         }
     }
 
+    /// It may take a group of the last match.
+    pub(crate) fn takes_captures(&self) -> bool {
+        let is_group = |slot: &TxSlot| slot.0 < crate::tx::CAPTURES;
+        match &self.matcher {
+            Matcher::Slot(own) => is_group(own),
+            _ => self.slots.iter().any(is_group),
+        }
+    }
+
     /// Finds the variables a `TX` pattern takes, once every name is known.
     pub(crate) fn resolve_slots(&mut self, names: &TxNames) {
         if self.variable.kind == Kind::Tx && !matches!(self.matcher, Matcher::Slot(_)) {

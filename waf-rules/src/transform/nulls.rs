@@ -1,7 +1,7 @@
 //! `removeNulls`, `replaceNulls` (by a blank).
 
 pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) {
-    out.extend(input.iter().filter(|byte| **byte != 0));
+    crate::bytes::retain(input, |byte| byte != 0, out);
 }
 
 pub(super) fn replace(input: &[u8], out: &mut Vec<u8>) {

@@ -1,7 +1,7 @@
 //! Blanks: `compressWhitespace`, `removeWhitespace`, `trim`, `trimLeft`, `trimRight`. Like
 //! ModSecurity, the first two take the no-break space of Latin-1 (0xA0) for a blank, the second that of UTF-8 (0xC2 0xA0) too.
 
-use crate::bytes::is_space;
+use crate::bytes::{is_space, retain};
 
 pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) {
     let mut blank = false;
@@ -17,11 +17,13 @@ pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) {
 }
 
 pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) {
-    let next = input.iter().skip(1).chain([&0]);
-    let keeps = |(byte, next): &(&u8, &u8)| {
-        !is_space(**byte) && **byte != 0xa0 && (**byte, **next) != (0xc2, 0xa0)
-    };
-    out.extend(input.iter().zip(next).filter(keeps).map(|(byte, _)| byte));
+    let mut rest = input;
+    let mut keep = |part: &[u8]| retain(part, |byte| !is_space(byte) && byte != 0xa0, out);
+    while let Some(at) = memchr::memmem::find(rest, b"\xc2\xa0") {
+        keep(&rest[..at]);
+        rest = &rest[at + 2..];
+    }
+    keep(rest);
 }
 
 pub(super) fn trim(input: &[u8], out: &mut Vec<u8>) {

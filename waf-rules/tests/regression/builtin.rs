@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use waf_rules::ftw::{self, Test};
 use waf_rules::{EngineMode, Profile, ProfileOptions, Ruleset};
 
+use crate::material::package;
 use crate::{assert_decides, prefilter_differences, read, run};
 
 fn ruleset() -> Ruleset {
@@ -26,12 +26,12 @@ pub(crate) fn profile(paranoia: u8, engine: EngineMode) -> Profile {
 }
 
 pub(crate) fn tests() -> Vec<Test> {
-    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/tests"))
+    read(&package().join("rules/tests"))
 }
 
 #[test]
 fn list_is_what_the_folder_holds() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    let folder = package().join("rules");
     let files =
         fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let names = files.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

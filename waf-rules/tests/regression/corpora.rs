@@ -16,6 +16,7 @@ use waf_rules::{EngineMode, Profile, Transaction};
 
 use waf_rules::ftw::{self, Request, transact};
 
+use crate::material::package;
 use crate::{builtin, crs, robust, summary};
 
 /// Requests taken of each file, evenly.
@@ -96,9 +97,8 @@ pub(crate) fn takes_all() -> bool {
 }
 
 fn folder() -> Option<PathBuf> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpora");
-    let folder =
-        std::env::var_os("YETT_CORPORA").map_or_else(|| PathBuf::from(default), PathBuf::from);
+    let folder = std::env::var_os("YETT_CORPORA")
+        .map_or_else(|| package().join("../../shared/corpora"), PathBuf::from);
     if folder.is_dir() {
         return Some(folder);
     }

@@ -5,35 +5,22 @@ use std::path::{Path, PathBuf};
 use waf_rules::ftw::Test;
 use waf_rules::{Bounds, EngineMode, Profile, ProfileOptions, Ruleset};
 
-use crate::{assert_decides, prefilter_differences, read, run};
+use crate::{assert_decides, material, prefilter_differences, read, run};
 
 /// Tests that pass; a ratchet. The four that do not ask what only an HTTP server decides: which of two
 /// framing headers it drops (920181-1), what it refuses (920430-5, 921140-1), what it merges (920620-1).
 const PASSING_FLOOR: usize = 5_020;
 
-/// What the tests assume: the set-up of CRS's own runs, with the two bounds its README asks for.
-const SETUP: &str = r#"
-SecRequestBodyAccess On
-SecResponseBodyAccess On
-SecResponseBodyMimeType text/plain text/html text/xml application/json
-SecAction "id:900001,phase:1,pass,nolog,t:none,\
-    setvar:tx.arg_name_length=100,\
-    setvar:tx.arg_length=400,\
-    setvar:tx.max_num_args=255,\
-    setvar:tx.total_arg_length=6400,\
-    setvar:tx.max_file_size=64100,\
-    setvar:tx.combined_file_sizes=65535"
-"#;
+/// What the tests assume, and what a gateway has in its own configuration: that answers are looked at, and which.
+const SETUP: &str = concat!(
+    "SecResponseBodyAccess On\n",
+    "SecResponseBodyMimeType text/plain text/html text/xml application/json\n",
+    include_str!("../material/crs-tests.conf")
+);
 
 /// The CRS folder, or a loud remark.
 pub(crate) fn folder() -> Option<PathBuf> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/crs");
-    let folder = std::env::var_os("YETT_CRS").map_or_else(|| PathBuf::from(default), PathBuf::from);
-    if folder.join("rules").is_dir() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: no CRS at {}; set YETT_CRS to its folder", folder.display());
-    None
+    material::crs().inspect_err(|remark| eprintln!("{remark}")).ok()
 }
 
 fn load(folder: &Path, setup: &str) -> Ruleset {

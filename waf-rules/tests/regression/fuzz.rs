@@ -6,11 +6,11 @@
 mod targets;
 
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use waf_rules::ftw::{self, Request};
 
+use crate::material::package;
 use crate::{builtin, crs};
 
 /// Most time and most cases of one target; `YETT_FUZZ_SECONDS` gives it more of both.
@@ -21,7 +21,7 @@ const INPUT_BYTES_MAX: usize = 16 * 1024;
 
 #[test]
 fn parser() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    let folder = package().join("rules");
     let mut seeds = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
         let text = fs::read_to_string(entry.path()).unwrap_or_default();

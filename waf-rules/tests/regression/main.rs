@@ -15,6 +15,8 @@ mod crs3;
 mod fuzz;
 #[path = "../../../benches/kinds.rs"]
 mod kinds;
+#[path = "../material/mod.rs"]
+mod material;
 mod oracle;
 mod robust;
 

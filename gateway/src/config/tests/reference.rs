@@ -1,7 +1,7 @@
 //! The shipped files: the annotated reference, the minimal configuration, the schema and the documentation.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
@@ -12,9 +12,10 @@ use super::super::shape::{Id, SHAPES};
 use super::super::source::SourceMap;
 use super::super::tree::{Entry, Node};
 use crate::base::compile::number;
+use crate::tidy;
 
 fn shipped(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+    tidy::root().join(name)
 }
 
 fn loaded(name: &str) -> Loaded {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
+
+use crate::tidy;
 
 const KEYS: &str = include_str!("keys.txt");
 
@@ -97,10 +99,9 @@ fn every_proof_is_a_test() {
 
 /// Where a module may be written.
 fn files(module: &str) -> [PathBuf; 2] {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (root, module) = match module.strip_prefix("e2e::") {
-        Some(module) => (root.join("../tests"), module),
-        None => (root.join("src"), module),
+        Some(module) => (tidy::root().join("tests"), module),
+        None => (tidy::root().join("gateway/src"), module),
     };
     let path = module.replace("::", "/");
     [root.join(format!("{path}.rs")), root.join(path).join("mod.rs")]

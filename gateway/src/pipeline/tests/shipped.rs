@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use super::accepted;
+use crate::tidy;
 
 fn shipped(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).unwrap()
+    fs::read_to_string(tidy::root().join(name)).unwrap()
 }
 
 /// A self-signed certificate with its key, each in a file.

@@ -1,7 +1,10 @@
 //! The raw head of an HTTP/1 request, read strictly before any other parser sees it (RFC 9112). Whatever two
 //! parsers could read differently is refused here: that difference is request smuggling.
 
+use std::sync::LazyLock;
+
 use memchr::memchr;
+use memchr::memmem::Finder;
 
 use crate::base::bounds;
 use crate::base::code::Code;
@@ -16,6 +19,8 @@ pub struct Head<'a> {
     /// Present for HTTP/1.1; syntax is checked later, with the target.
     pub host: Option<&'a [u8]>,
     pub framing: Framing,
+    /// The client asks for another protocol after this request (RFC 9110 §7.8).
+    pub upgrade: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +37,13 @@ pub enum Framing {
     Chunked,
 }
 
+static END_OF_HEAD: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
+
 /// Length of the head in `bytes`, with its empty line; `None` while it is incomplete. `seen` bytes were searched
 /// before: a head that drips in is not searched again from the start.
 pub fn end_of_head(bytes: &[u8], seen: usize) -> Option<usize> {
     let from = seen.saturating_sub(3);
-    memchr::memmem::find(&bytes[from..], b"\r\n\r\n").map(|at| from + at + 4)
+    END_OF_HEAD.find(&bytes[from..]).map(|at| from + at + 4)
 }
 
 /// Whether a line already ends in a bare LF. Such a head never completes for [`end_of_head`]: without this the
@@ -64,7 +71,8 @@ pub fn read(bytes: &[u8]) -> Decision<Head<'_>> {
     if version == Http1::V11 && fields.host.is_none() {
         return refuse(Code::NormaliseHost, "HTTP/1.1 request without Host");
     }
-    Ok(Head { method, target, version, host: fields.host, framing: fields.framing(version)? })
+    let framing = fields.framing(version)?;
+    Ok(Head { method, target, version, host: fields.host, framing, upgrade: fields.upgrade })
 }
 
 struct Lines<'a> {
@@ -127,6 +135,12 @@ fn is_version(version: &[u8]) -> bool {
         if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
+/// A head with more than [`bounds::HEADER_FIELDS`] fields.
+pub fn too_many_fields() -> Box<Finding> {
+    let text = format!("more than {} header fields", bounds::HEADER_FIELDS);
+    Finding::new(Code::NormaliseHeadTooLarge, text)
+}
+
 /// The fields that decide where the message ends and whom it is for.
 #[derive(Default)]
 struct Fields<'a> {
@@ -141,8 +155,7 @@ impl<'a> Fields<'a> {
     fn add(&mut self, line: &'a [u8]) -> Decision<()> {
         self.count += 1;
         if self.count > bounds::HEADER_FIELDS {
-            let text = format!("more than {} header fields", bounds::HEADER_FIELDS);
-            return Err(Finding::new(Code::NormaliseHeadTooLarge, text));
+            return Err(too_many_fields());
         }
         let (name, value) = field(line)?;
         // Only four names matter here: their lengths tell them apart before their letters do.
@@ -221,7 +234,8 @@ fn field(line: &[u8]) -> Decision<(&[u8], &[u8])> {
     if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
         return refuse(Code::NormaliseHeader, "field name is not a token");
     }
-    if !value.iter().all(|byte| is_field_byte(*byte)) {
+    // Without an early end the compiler looks at many bytes at once.
+    if value.iter().fold(false, |found, byte| found | !is_field_byte(*byte)) {
         return refuse(Code::NormaliseHeader, "control byte in a field value");
     }
     Ok((name, value.trim_ascii()))
@@ -246,7 +260,7 @@ pub(super) fn is_token(byte: u8) -> bool {
 
 /// Visible ASCII, space, tab and obs-text (RFC 9110 §5.5); no other control byte.
 pub(super) fn is_field_byte(byte: u8) -> bool {
-    byte >= 0x20 && byte != 0x7f || byte == b'\t'
+    ((byte >= 0x20) & (byte != 0x7f)) | (byte == b'\t')
 }
 
 fn refuse<T>(code: Code, evidence: &'static str) -> Decision<T> {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use waf_rules::{Action, Verdict};
 
+use super::answer_coding::{AnswerCoding, Yield};
 use super::decide::Inspection;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding, Mode};
@@ -36,15 +37,80 @@ impl Inspection {
         self.judge_answer(verdict)
     }
 
-    /// What the rules want of the body; `None`: nothing, and [`answer_body`](Self::answer_body) may be asked at once.
-    pub fn answer_appetite(&self, fields: &HeaderMap) -> Option<AnswerAppetite> {
-        let plan = self.plan.response.as_ref()?;
-        let wanted = self.transaction.wants_response_body() && !is_coded(fields);
-        wanted.then_some(AnswerAppetite { hold: self.plan.mode == Mode::Enforce, time: plan.hold })
+    /// What the rules want of the body, when there is one; `None`: nothing, and [`answer_body`](Self::answer_body) may be
+    /// asked at once.
+    pub fn answer_appetite(&mut self, fields: &HeaderMap) -> Option<AnswerAppetite> {
+        let plan = self.plan.response?;
+        if !self.transaction.wants_response_body() {
+            return None;
+        }
+        match AnswerCoding::of(fields, plan.inspect) {
+            Ok(coding) => self.answer_coding = coding,
+            Err(why) => {
+                self.unreadable(why);
+                return None;
+            }
+        }
+        Some(AnswerAppetite { hold: self.plan.mode == Mode::Enforce, time: plan.hold })
     }
 
     /// A piece of the body. True: the rules have as much as they want.
     pub fn answer_feed(&mut self, bytes: &[u8]) -> bool {
+        match std::mem::take(&mut self.answer_coding) {
+            AnswerCoding::Plain => self.show_answer(bytes),
+            AnswerCoding::Coded(mut copy) => {
+                let yielded = copy.push(bytes);
+                self.answer_coding = AnswerCoding::Coded(copy);
+                self.show_yield(yielded)
+            }
+            AnswerCoding::Over => {
+                self.answer_coding = AnswerCoding::Over;
+                true
+            }
+        }
+    }
+
+    /// As much of the answer as is inspected is here: the rules decide.
+    pub fn answer_body(&mut self) -> Decision<()> {
+        if let AnswerCoding::Coded(copy) = &mut self.answer_coding {
+            let rest = copy.finish();
+            self.show_yield(rest);
+        }
+        let verdict = self.transaction.response_body();
+        self.judge_answer(verdict)?;
+        let rejected = self.plan.response.filter(|plan| plan.reject);
+        match (rejected, self.answer) {
+            (Some(_), Some(Inspected::Unreadable)) => {
+                let why = self.answer_unreadable.take().unwrap_or_default();
+                Err(Finding::new(Code::WafResponseUnreadable, why))
+            }
+            (Some(plan), Some(Inspected::Partial)) => {
+                let text = format!("response body larger than {} bytes", plan.inspect);
+                Err(Finding::new(Code::WafResponseTooLarge, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// True: nothing more comes of the body.
+    fn show_yield(&mut self, yielded: Yield) -> bool {
+        let broken = yielded.unreadable.is_some() && !yielded.plain;
+        let over = self.show_answer(&yielded.bytes) || yielded.cut || broken;
+        if yielded.cut {
+            self.answer = Some(Inspected::Partial);
+        }
+        if over {
+            self.answer_coding = AnswerCoding::Over;
+        } else if yielded.plain {
+            self.answer_coding = AnswerCoding::Plain;
+        }
+        if let Some(why) = yielded.unreadable {
+            self.unreadable(why);
+        }
+        over
+    }
+
+    fn show_answer(&mut self, bytes: &[u8]) -> bool {
         let Some(plan) = self.plan.response else { return true };
         let room = plan.inspect - self.answer_bytes;
         let kept = bytes.len().min(room);
@@ -52,21 +118,17 @@ impl Inspection {
         // The engine's bound is the same: it takes what we give.
         let taken = self.transaction.response_body_chunk(&bytes[..kept]).is_ok();
         let cut = kept < bytes.len() || !taken;
-        self.answer = Some(if cut { Inspected::Partial } else { Inspected::Whole });
+        self.answer = Some(match cut {
+            _ if self.answer_unreadable.is_some() => Inspected::Unreadable,
+            true => Inspected::Partial,
+            false => Inspected::Whole,
+        });
         cut
     }
 
-    /// As much of the answer as is inspected is here: the rules decide.
-    pub fn answer_body(&mut self) -> Decision<()> {
-        let verdict = self.transaction.response_body();
-        self.judge_answer(verdict)?;
-        match self.plan.response {
-            Some(plan) if plan.reject && self.answer == Some(Inspected::Partial) => {
-                let text = format!("response body larger than {} bytes", plan.inspect);
-                Err(Finding::new(Code::WafResponseTooLarge, text))
-            }
-            _ => Ok(()),
-        }
+    fn unreadable(&mut self, why: String) {
+        self.answer = Some(Inspected::Unreadable);
+        self.answer_unreadable = Some(why);
     }
 
     fn judge_answer(&mut self, verdict: Verdict) -> Decision<()> {
@@ -79,10 +141,4 @@ impl Inspection {
         let evidence = self.evidence(&why, score.outbound, score.outbound_threshold);
         Err(Finding::new(code, evidence))
     }
-}
-
-/// The service was asked not to, and coded its answer all the same: the rules could not read it.
-fn is_coded(fields: &HeaderMap) -> bool {
-    let codings = fields.get_all(header::CONTENT_ENCODING).iter();
-    codings.into_iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }

@@ -30,18 +30,26 @@ pub(super) struct Decoded {
 impl Coding {
     /// What the head says. `inspect` bounds the decoded body as it bounds a plain one.
     pub(super) fn of(fields: &HeaderMap, inspect: usize) -> (Coding, Decision<()>) {
-        let codings = fields.get_all(header::CONTENT_ENCODING);
-        if inspect == 0 || codings.iter().next().is_none() {
+        if inspect == 0 {
             return (Coding::Plain, Ok(()));
         }
-        let joined: Vec<&[u8]> = codings.iter().map(http::HeaderValue::as_bytes).collect();
-        let bounds = DecodeBounds { output_bytes: inspect, ..DecodeBounds::default() };
-        match Decoder::new(&joined.join(&b','), bounds) {
+        match decoder(fields, inspect) {
             Ok(None) => (Coding::Plain, Ok(())),
             Ok(Some(decoder)) => (Coding::Coded(Box::new(decoder)), Ok(())),
             Err(error) => (Coding::Opaque, Err(unreadable(&error))),
         }
     }
+}
+
+/// The decoder for the body of a message with such fields; `None`: it has no coding.
+pub(super) fn decoder(fields: &HeaderMap, inspect: usize) -> Result<Option<Decoder>, DecodeError> {
+    let codings = fields.get_all(header::CONTENT_ENCODING);
+    if codings.iter().next().is_none() {
+        return Ok(None);
+    }
+    let joined: Vec<&[u8]> = codings.iter().map(http::HeaderValue::as_bytes).collect();
+    let bounds = DecodeBounds { output_bytes: inspect, ..DecodeBounds::default() };
+    Decoder::new(&joined.join(&b','), bounds)
 }
 
 /// Decodes what was read of a body. `complete`: that is all of it.

@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use waf_rules::{Action, Exceeded, Interruption, Match, Outcome, Transaction, Verdict};
 
+use super::answer_coding::AnswerCoding;
 use super::coding::{Coding, decode};
 use super::plan::Plan;
 use super::show;
@@ -13,6 +14,7 @@ use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding, Mode};
 use crate::base::event::{Inspected, RuleMatch, WafFacts};
+use crate::base::identity::Identity;
 use crate::base::net::Client;
 use crate::base::raw::RawHead;
 use crate::base::request::Request;
@@ -39,6 +41,9 @@ pub struct Inspection {
     pub(super) answer: Option<Inspected>,
     /// Bytes of its body that were inspected.
     pub(super) answer_bytes: usize,
+    /// How its body is coded, and what of that could not be read.
+    pub(super) answer_coding: AnswerCoding,
+    pub(super) answer_unreadable: Option<String>,
 }
 
 pub use super::show::Sent;
@@ -53,14 +58,18 @@ pub struct Appetite {
 }
 
 impl Inspection {
-    /// Shows the head to the rules, as it was sent.
+    /// Shows the head to the rules, as it was sent, and who was verified to have sent it.
     pub fn head(
         plan: &Arc<Plan>,
         request: &Request<'_>,
         sent: &Sent<'_>,
+        identity: Option<&Identity>,
         now: Now,
     ) -> (Inspection, Decision<()>) {
         let mut inspection = Inspection::begin(plan, request.client, now);
+        if let Some(identity) = identity {
+            show::identity(&mut inspection.transaction, identity);
+        }
         show::request(&mut inspection.transaction, request, sent);
         let verdict = inspection.transaction.head();
         let decision = inspection.judge(verdict);
@@ -109,6 +118,8 @@ impl Inspection {
             broken: None,
             answer: None,
             answer_bytes: 0,
+            answer_coding: AnswerCoding::Plain,
+            answer_unreadable: None,
         }
     }
 

@@ -4,9 +4,10 @@
 //! - Needs: the canonical request, then the inspected part of the body; where asked, the service's answer likewise.
 //! - Never: changes the request, writes an answer, waits.
 //! - Codes: `waf.blocked`, `waf.body_too_large`, `waf.body_timeout`, `waf.body_unreadable`, `waf.budget`, `waf.response_blocked`,
-//!   `waf.response_too_large`.
+//!   `waf.response_too_large`, `waf.response_unreadable`.
 
 pub mod answer;
+mod answer_coding;
 mod coding;
 pub mod decide;
 pub mod plan;

@@ -1,10 +1,12 @@
 //! What the rules get to see of a request: the bytes that the client sent, in its order and spelling.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
 use http::{Version, header};
 use waf_rules::Transaction;
 
+use crate::base::identity::Identity;
 use crate::base::net::Client;
 use crate::base::raw::RawHead;
 use crate::base::request::Request;
@@ -23,6 +25,17 @@ pub struct Sent<'a> {
 pub(super) fn connection(transaction: &mut Transaction, client: Client) {
     let server = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     transaction.connection(client.ip, client.peer.port(), server, 0);
+}
+
+/// `REMOTE_USER` is `ISSUER:SUBJECT`: a subject means something only beside its issuer (OIDC Core §5.7), and a rule that
+/// trusts one must not trust its namesake of another. The first colon ends the issuer: one in its name is escaped.
+pub(super) fn identity(transaction: &mut Transaction, identity: &Identity) {
+    let mut issuer = Cow::Borrowed(&*identity.issuer_name);
+    if issuer.contains([':', '%']) {
+        issuer = issuer.replace('%', "%25").replace(':', "%3A").into();
+    }
+    let user = [&*issuer, ":", &*identity.subject].concat();
+    transaction.authenticated(b"Bearer", user.as_bytes());
 }
 
 pub(super) fn request(transaction: &mut Transaction, request: &Request<'_>, sent: &Sent<'_>) {

@@ -73,7 +73,8 @@ fn inspect(
         client: Client::direct("192.0.2.1:1".parse().unwrap()),
         raw_target: b"",
     };
-    let (mut inspection, head) = Inspection::head(plan, &request, &Sent::default(), Now::read());
+    let (mut inspection, head) =
+        Inspection::head(plan, &request, &Sent::default(), None, Now::read());
     let decision = head.and_then(|()| {
         inspection.feed(body.as_bytes(), true);
         inspection.body()
@@ -159,7 +160,7 @@ fn the_head_is_judged_alone_where_asked() {
             raw_target: b"",
         };
         let (mut inspection, head) =
-            Inspection::head(&plan, &request, &Sent::default(), Now::read());
+            Inspection::head(&plan, &request, &Sent::default(), None, Now::read());
         let wants_body = inspection.appetite().is_some();
         inspection.feed(b"x", true);
         (head.err().map(|finding| finding.code), wants_body, inspection.body().is_err())

@@ -208,6 +208,7 @@ fn what_a_rule_found_at_a_secret_place_is_taken_out() {
     assert_eq!(at("ARGS:password", "' or 1=1"), REDACTED);
     assert_eq!(at("REQUEST_COOKIES:session", "' or 1=1"), REDACTED);
     assert_eq!(at("REQUEST_HEADERS:authorization", "' or 1=1"), REDACTED);
+    assert_eq!(at("REMOTE_USER", "corp:ada"), REDACTED);
     assert_eq!(at("ARGS:q", "' or 1=1"), "' or 1=1");
 }
 

@@ -12,9 +12,23 @@ fn recalls_what_was_learned_of_the_same_bytes_under_the_same_rules() {
     assert_eq!(known.recall(1, b"a").map(|facts| facts[0]), Some(8));
     assert_eq!(known.recall(2, b"a"), None);
     assert_eq!(known.recall(1, b"a\0"), None);
-    let long = [b'a'; VALUE_BYTES_MAX + 1];
-    known.learn(1, &long, &[9]);
-    assert_eq!(known.recall(1, &long), None);
+}
+
+/// Values of both tables, to the byte where one ends and the other begins; longer ones are not kept.
+#[test]
+fn keeps_long_values_apart_and_the_longest_not_at_all() {
+    let mut known = Known::default();
+    let value = [b'a'; LONG.value_bytes_max + 1];
+    let lens = [SHORT.value_bytes_max, SHORT.value_bytes_max + 1, LONG.value_bytes_max];
+    for (facts, len) in (0..).zip(lens) {
+        known.learn(1, &value[..len], &[facts]);
+    }
+    for (facts, len) in (0..).zip(lens) {
+        assert_eq!(known.recall(1, &value[..len]).map(|facts| facts[0]), Some(facts), "{len}");
+        assert_eq!(known.recall(1, &value[..len - 2]), None, "{len}");
+    }
+    known.learn(1, &value, &[9]);
+    assert_eq!(known.recall(1, &value), None);
 }
 
 /// A flood of values that never come back leaves those in use where they are.
@@ -26,7 +40,7 @@ fn values_in_use_withstand_others() {
         known.learn(1, &number.to_be_bytes(), &[0]);
         assert!(known.recall(1, b"Mozilla/5.0").is_some(), "{number}");
     }
-    assert_eq!(known.entries.len(), ENTRIES);
+    assert_eq!(known.short.entries.len(), SHORT.entries);
 }
 
 /// A wider rule set makes the table anew.

@@ -1,8 +1,8 @@
 //! The prefilter: which operators could match a value at all.
 //!
 //! Three facts are drawn from every operator at load: texts of which each match holds one, byte
-//! classes of which each match holds a byte, and a least length. One pass over a value with one
-//! shared automaton, and a few table look-ups, then give the set of operators worth asking. The
+//! classes of which each match holds a byte, and a least length. One pass over a value for
+//! all texts, and a few table look-ups, then give the set of operators worth asking. The
 //! facts may let too much through, never too little: `tests/crs/prefilter.rs` compares with asking
 //! every operator about every value.
 
@@ -10,13 +10,14 @@ mod classes;
 mod literals;
 #[cfg(test)]
 mod tests;
+mod texts;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex_syntax::hir::Hir;
 use smallvec::SmallVec;
 
 use crate::bytes::{ByteSet, index};
 use crate::operator::Operator;
+use texts::{TEXT_BYTES_MIN, Texts};
 
 /// A set of operators at hand.
 type Row = SmallVec<[u64; 16]>;
@@ -25,16 +26,12 @@ type Row = SmallVec<[u64; 16]>;
 const CLASSES: usize = 3;
 /// Longest least length told apart.
 const LENGTHS: usize = 32;
-/// Shorter texts occur everywhere: they are left to the byte classes.
-const LITERAL_BYTES_MIN: usize = 3;
 
 /// The prefilter of a program. Rows are bit sets of operators, [`Gates::words`] words wide.
 #[derive(Debug)]
 pub(crate) struct Gates {
     words: usize,
-    automaton: Option<AhoCorasick>,
-    /// Operators of each text in the automaton.
-    owners: Vec<Vec<u32>>,
+    texts: Option<Texts>,
     /// Operators that need no text.
     textless: Vec<u64>,
     classes: ClassTable,
@@ -65,7 +62,7 @@ impl Gates {
     pub(crate) fn new(operators: &[Operator]) -> Self {
         let words = operators.len().div_ceil(64);
         let needs: Vec<Needs> = operators.iter().map(Needs::of).collect();
-        let (texts, owners) = texts(&needs);
+        let (texts, owners) = collect(&needs);
         let mut textless = vec![0; words];
         needs
             .iter()
@@ -74,8 +71,7 @@ impl Gates {
             .for_each(|(at, _)| set(&mut textless, at));
         Self {
             words,
-            automaton: automaton(&texts),
-            owners,
+            texts: Texts::new(&texts, &owners),
             textless,
             classes: ClassTable::new(&needs, words),
             lengths: lengths(&needs, words),
@@ -87,34 +83,22 @@ impl Gates {
         self.words
     }
 
-    /// Writes the row of a value: the operators that it could satisfy.
-    pub(crate) fn row(&self, value: &[u8], present: &ByteSet, row: &mut [u64]) {
+    /// Writes the row of a value: the operators that it could satisfy. `scratch` is memory to work in.
+    pub(crate) fn row(
+        &self,
+        value: &[u8],
+        present: &ByteSet,
+        scratch: &mut Vec<u8>,
+        row: &mut [u64],
+    ) {
         row.copy_from_slice(&self.lengths[value.len().min(LENGTHS - 1)]);
         self.classes.restrict(present, row);
         let mut wanted: Row =
             row.iter().zip(&self.textless).map(|(row, free)| row & !free).collect();
         if wanted.iter().any(|word| *word != 0) {
             and(row, &self.textless);
-            self.find_texts(value, &mut wanted, row);
-        }
-    }
-
-    /// Adds the operators among `wanted` of which the value holds a text. The scan ends when there is
-    /// nothing left to find.
-    fn find_texts(&self, value: &[u8], wanted: &mut [u64], row: &mut [u64]) {
-        let Some(automaton) = &self.automaton else { return };
-        let mut left: u32 = wanted.iter().map(|word| word.count_ones()).sum();
-        for found in automaton.find_overlapping_iter(value) {
-            for operator in &self.owners[found.pattern().as_usize()] {
-                let (word, bit) = (*operator as usize / 64, 1 << (*operator % 64));
-                if wanted[word] & bit != 0 {
-                    wanted[word] &= !bit;
-                    row[word] |= bit;
-                    left -= 1;
-                }
-            }
-            if left == 0 {
-                return;
+            if let Some(texts) = &self.texts {
+                texts.find(value, present, scratch, &mut wanted, row);
             }
         }
     }
@@ -205,16 +189,16 @@ impl Needs {
         Self { literals: Vec::new(), classes: vec![class], min_len: 1 }
     }
 
-    /// The texts, where all are long enough for the automaton.
+    /// The texts, where all are long enough to be searched for.
     fn text(&self) -> Option<&[Vec<u8>]> {
         let usable = !self.literals.is_empty()
-            && self.literals.iter().all(|text| text.len() >= LITERAL_BYTES_MIN);
+            && self.literals.iter().all(|text| text.len() >= TEXT_BYTES_MIN);
         usable.then_some(self.literals.as_slice())
     }
 }
 
 /// Every text once, with the operators that need it.
-fn texts(needs: &[Needs]) -> (Vec<&[u8]>, Vec<Vec<u32>>) {
+fn collect(needs: &[Needs]) -> (Vec<&[u8]>, Vec<Vec<u32>>) {
     let mut places = std::collections::HashMap::new();
     let (mut texts, mut owners): (Vec<&[u8]>, Vec<Vec<u32>>) = (Vec::new(), Vec::new());
     for (operator, needs) in needs.iter().enumerate() {
@@ -228,15 +212,6 @@ fn texts(needs: &[Needs]) -> (Vec<&[u8]>, Vec<Vec<u32>>) {
         }
     }
     (texts, owners)
-}
-
-fn automaton(texts: &[&[u8]]) -> Option<AhoCorasick> {
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .build(texts)
-        .ok()
-        .filter(|_| !texts.is_empty())
 }
 
 fn lengths(needs: &[Needs], words: usize) -> Vec<Vec<u64>> {

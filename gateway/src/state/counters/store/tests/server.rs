@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::super::StoreTarget;
 
 /// Longest wait for something that must happen.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct RedisServer {
     child: Child,
@@ -37,7 +37,7 @@ impl RedisServer {
     pub(crate) fn target(&self) -> StoreTarget {
         let mut target = StoreTarget::parse(&format!("redis://127.0.0.1:{}", self.port)).unwrap();
         // Machines that run tests are busy.
-        target.deadline = Duration::from_secs(1);
+        target.deadline = Duration::from_secs(10);
         target
     }
 

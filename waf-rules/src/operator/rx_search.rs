@@ -1,0 +1,222 @@
+//! Whether a pattern matches at all, on an automaton whose states are made as values need them.
+//!
+//! A state costs a thousand times a step, and whoever writes the value decides how many are needed. So
+//! the search pays for them as it goes, and ends where there is nothing left to pay with: no value is
+//! too expensive to be begun. States are kept for the thread's later requests, up to a bound.
+
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson;
+use regex_automata::{Input, MatchKind};
+use regex_syntax::hir::{Hir, HirKind, Repetition, literal};
+
+/// Bytes between two bills.
+const BLOCK_BYTES: usize = 64;
+/// Work of making states, for each byte of memory that they take.
+const STATE_BYTE_COST: u64 = 12;
+/// Bound on one pattern's states, in bytes: where it is reached all are made anew.
+const STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bound on all states of a thread, in bytes.
+const THREAD_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Rule sets whose states a thread keeps.
+const PROGRAMS_MAX: usize = 4;
+/// Bound on one compiled pattern, in bytes.
+const PROGRAM_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Search {
+    automaton: DFA,
+}
+
+/// The states of a thread: of each rule set, of each operator.
+#[derive(Debug, Default)]
+pub(crate) struct States {
+    programs: Vec<(u64, Vec<Option<Box<Cache>>>)>,
+    bytes: usize,
+}
+
+/// There was not enough work left to find the answer.
+#[derive(Debug)]
+pub(crate) struct OutOfWork;
+
+impl Search {
+    /// Nothing where the pattern begins with a few texts: the general engine leaps from one to the next.
+    pub(super) fn new(pattern: &Hir) -> Result<Option<Self>, String> {
+        let trimmed = trim(trim(pattern, End::First), End::Last);
+        if begins_with_text(pattern) {
+            return Ok(None);
+        }
+        let nfa = thompson::Compiler::new()
+            .configure(
+                thompson::Config::new()
+                    .utf8(false)
+                    .which_captures(thompson::WhichCaptures::None)
+                    .nfa_size_limit(Some(PROGRAM_BYTES_MAX)),
+            )
+            .build_from_hir(&trimmed)
+            .map_err(|error| format!("regular expression: {error}"))?;
+        let config = DFA::config()
+            .match_kind(MatchKind::All)
+            .cache_capacity(STATES_BYTES_MAX)
+            .skip_cache_capacity_check(true);
+        let automaton = DFA::builder().configure(config).build_from_nfa(nfa);
+        automaton.map(|automaton| Some(Self { automaton })).map_err(|error| error.to_string())
+    }
+
+    /// Whether the pattern matches anywhere. `pay` is asked for the work of every state that is made.
+    pub(super) fn matches(
+        &self,
+        input: &[u8],
+        states: &mut States,
+        (program, operator): (u64, u32),
+        mut pay: impl FnMut(u64) -> bool,
+    ) -> Result<bool, OutOfWork> {
+        let (cache, mut held) = states.of(program, operator, &self.automaton);
+        let before = held;
+        let mut bill = |cache: &Cache| {
+            let now = cache.memory_usage();
+            if now == held {
+                return true;
+            }
+            // Less than before: all were thrown away and made anew.
+            let made = now.checked_sub(held).unwrap_or(now) as u64;
+            held = now;
+            pay(made * STATE_BYTE_COST)
+        };
+        let found = run(&self.automaton, cache, input, &mut bill);
+        states.account(before, held);
+        found
+    }
+}
+
+fn run(
+    automaton: &DFA,
+    cache: &mut Cache,
+    input: &[u8],
+    bill: &mut impl FnMut(&Cache) -> bool,
+) -> Result<bool, OutOfWork> {
+    let start = automaton.start_state_forward(cache, &Input::new(input));
+    let mut state = start.map_err(|_| OutOfWork)?;
+    for block in input.chunks(BLOCK_BYTES) {
+        let end = step(automaton, cache, &mut state, block);
+        let paid = bill(cache);
+        match end {
+            Some(answer) => return answer,
+            None if !paid => return Err(OutOfWork),
+            None => {}
+        }
+    }
+    let last = automaton.next_eoi_state(cache, state).map_err(|_| OutOfWork)?;
+    bill(cache);
+    Ok(last.is_match())
+}
+
+/// Goes on with a block; the answer, where it is known before the end.
+fn step(
+    automaton: &DFA,
+    cache: &mut Cache,
+    state: &mut LazyStateID,
+    block: &[u8],
+) -> Option<Result<bool, OutOfWork>> {
+    let mut at = *state;
+    for byte in block {
+        // An automaton gives up only where it was told when to: these are not.
+        let Ok(next) = automaton.next_state(cache, at, *byte) else { return Some(Err(OutOfWork)) };
+        at = next;
+        if at.is_tagged() && (at.is_match() || at.is_dead()) {
+            return Some(Ok(at.is_match()));
+        }
+    }
+    *state = at;
+    None
+}
+
+impl States {
+    /// The states of an operator, and the memory that they take.
+    fn of(&mut self, program: u64, operator: u32, automaton: &DFA) -> (&mut Cache, usize) {
+        let known = self.programs.iter().position(|(known, _)| *known == program);
+        if known.is_none() && self.programs.len() == PROGRAMS_MAX || self.bytes > THREAD_BYTES_MAX {
+            *self = Self::default();
+        }
+        let at = known.filter(|at| *at < self.programs.len()).unwrap_or_else(|| {
+            self.programs.push((program, Vec::new()));
+            self.programs.len() - 1
+        });
+        let operator = operator as usize;
+        let caches = &mut self.programs[at].1;
+        if caches.len() <= operator {
+            caches.resize_with(operator + 1, || None);
+        }
+        let bytes = &mut self.bytes;
+        let cache = caches[operator].get_or_insert_with(|| {
+            let cache = Box::new(automaton.create_cache());
+            *bytes += cache.memory_usage();
+            cache
+        });
+        let held = cache.memory_usage();
+        (cache, held)
+    }
+
+    fn account(&mut self, before: usize, after: usize) {
+        self.bytes = (self.bytes + after).saturating_sub(before);
+    }
+}
+
+/// A side of a pattern.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    First,
+    Last,
+}
+
+/// The pattern without what it may do without on one side: wherever the rest matches, it matches.
+fn trim(hir: impl std::borrow::Borrow<Hir>, end: End) -> Hir {
+    let hir = hir.borrow();
+    match hir.kind() {
+        HirKind::Repetition(Repetition { min: 0, .. }) => Hir::empty(),
+        HirKind::Repetition(Repetition { min: 1, sub, .. }) => trim(sub.as_ref(), end),
+        HirKind::Repetition(repetition) => Hir::repetition(Repetition {
+            min: repetition.min,
+            max: Some(repetition.min),
+            greedy: true,
+            sub: repetition.sub.clone(),
+        }),
+        HirKind::Capture(capture) => trim(capture.sub.as_ref(), end),
+        HirKind::Alternation(parts) => {
+            Hir::alternation(parts.iter().map(|part| trim(part, end)).collect())
+        }
+        HirKind::Concat(parts) => {
+            let mut parts = parts.clone();
+            while let Some(part) = outermost(&mut parts, end) {
+                *part = trim(&*part, end);
+                if !matches!(part.kind(), HirKind::Empty) {
+                    break;
+                }
+                drop(parts.remove(if end == End::First { 0 } else { parts.len() - 1 }));
+            }
+            Hir::concat(parts)
+        }
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => hir.clone(),
+    }
+}
+
+fn outermost(parts: &mut [Hir], end: End) -> Option<&mut Hir> {
+    if end == End::First { parts.first_mut() } else { parts.last_mut() }
+}
+
+/// Every match begins with one of a few texts that are long enough to be looked for.
+fn begins_with_text(pattern: &Hir) -> bool {
+    let mut extractor = literal::Extractor::new();
+    extractor
+        .limit_class(TEXTS_MAX)
+        .limit_repeat(2)
+        .limit_literal_len(8)
+        .limit_total(4 * TEXTS_MAX);
+    let mut texts = extractor.extract(pattern);
+    texts.optimize_for_prefix_by_preference();
+    let few = texts.len().is_some_and(|texts| (1..=TEXTS_MAX).contains(&texts));
+    few && texts.min_literal_len().is_some_and(|length| length >= TEXT_BYTES_MIN)
+}
+
+const TEXTS_MAX: usize = 8;
+const TEXT_BYTES_MIN: usize = 3;

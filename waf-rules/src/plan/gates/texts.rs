@@ -1,0 +1,254 @@
+//! Search for many texts at once: which of them does a value hold, in any ASCII case?
+//!
+//! Each text is filed under its rarest four bytes (three, where it has no more). A value is run over
+//! once: at every place a small table, which stays in the nearest cache, says whether any text is
+//! filed under what stands here; only then is it compared. An automaton would take a dependent
+//! memory access a byte and find every occurrence; here nothing is followed, and a text whose owners
+//! are all answered is not compared again.
+
+use std::collections::HashMap;
+
+use crate::bytes::{ByteSet, index};
+
+/// Shorter texts occur everywhere: they are left to the byte classes.
+pub(super) const TEXT_BYTES_MIN: usize = 3;
+
+/// The key of a text: this many of its bytes, or one less.
+const KEY_BYTES: usize = 4;
+/// Places of a text where its key may begin, so that an offset fits a byte.
+const OFFSETS_MAX: usize = 200;
+/// Bits of the index into the first table: 32 KiB.
+const FIRST_BITS: u32 = 15;
+const UPPER: ByteSet = ByteSet::range(b'A', b'Z');
+
+#[derive(Debug)]
+pub(super) struct Texts {
+    /// For three bytes, which fourth bytes some key goes on with: a bit for each class of eight.
+    first: Box<[u8]>,
+    /// Keys of four bytes, and of three: where their texts begin in `filed`, and how many.
+    keys: [Keys; 2],
+    filed: Vec<Filed>,
+    /// All texts, lower case, one after the other.
+    bytes: Vec<u8>,
+    /// Operators of all texts, one after the other.
+    owners: Vec<u32>,
+}
+
+/// A text, filed under its key.
+#[derive(Debug, Clone, Copy)]
+struct Filed {
+    start: u32,
+    len: u16,
+    /// Place of the key in the text.
+    offset: u8,
+    owners: (u32, u32),
+}
+
+/// An open hash table: a key and its range of `filed`; an empty range is a free place.
+#[derive(Debug, Default)]
+struct Keys {
+    places: Vec<(u32, u32, u32)>,
+    shift: u32,
+}
+
+impl Texts {
+    /// `texts` are in lower case and have at least [`TEXT_BYTES_MIN`] bytes; `owners` lie beside them.
+    pub(super) fn new(texts: &[&[u8]], owners: &[Vec<u32>]) -> Option<Self> {
+        if texts.is_empty() {
+            return None;
+        }
+        let mut buckets: [HashMap<u32, Vec<usize>>; 2] = [HashMap::new(), HashMap::new()];
+        let mut first = vec![0_u8; 1 << FIRST_BITS].into_boxed_slice();
+        let mut offsets = vec![0; texts.len()];
+        for (number, text) in texts.iter().enumerate() {
+            let short = usize::from(text.len() < KEY_BYTES);
+            let (offset, key) = rarest(text, &buckets[short]);
+            offsets[number] = offset;
+            buckets[short].entry(key).or_default().push(number);
+            let fourth = if short == 1 { u8::MAX } else { fourth_bit(key) };
+            first[first_index(key)] |= fourth;
+        }
+        let mut all = Self {
+            first,
+            keys: [Keys::default(), Keys::default()],
+            filed: Vec::with_capacity(texts.len()),
+            bytes: Vec::new(),
+            owners: Vec::new(),
+        };
+        for (short, buckets) in buckets.iter().enumerate() {
+            let mut sorted: Vec<_> = buckets.iter().collect();
+            sorted.sort_unstable();
+            let mut ranges = Vec::with_capacity(sorted.len());
+            for (key, numbers) in sorted {
+                let from = index(all.filed.len());
+                for number in numbers {
+                    all.file(texts[*number], offsets[*number], &owners[*number]);
+                }
+                ranges.push((*key, from, index(all.filed.len())));
+            }
+            all.keys[short] = Keys::new(&ranges);
+        }
+        Some(all)
+    }
+
+    fn file(&mut self, text: &[u8], offset: u8, owners: &[u32]) {
+        let start = index(self.bytes.len());
+        let first = index(self.owners.len());
+        self.bytes.extend_from_slice(text);
+        self.owners.extend_from_slice(owners);
+        self.filed.push(Filed {
+            start,
+            len: u16::try_from(text.len()).unwrap_or(u16::MAX),
+            offset,
+            owners: (first, index(self.owners.len())),
+        });
+    }
+
+    /// Moves the operators of which the value holds a text from `wanted` to `row`. `lower` is memory to
+    /// work in. The search ends when there is nothing left to find.
+    pub(super) fn find(
+        &self,
+        value: &[u8],
+        present: &ByteSet,
+        lower: &mut Vec<u8>,
+        wanted: &mut [u64],
+        row: &mut [u64],
+    ) {
+        lower.clear();
+        lower.extend_from_slice(value);
+        if present.intersects(&UPPER) {
+            lower.make_ascii_lowercase();
+        }
+        // A key of three bytes may end the value.
+        lower.push(0);
+        let mut left: u32 = wanted.iter().map(|word| word.count_ones()).sum();
+        for (at, four) in lower.windows(KEY_BYTES).enumerate() {
+            let key = four.try_into().map_or(0, u32::from_le_bytes);
+            if self.first[first_index(key)] & fourth_bit(key) == 0 {
+                continue;
+            }
+            let value = &lower[..value.len()];
+            left -= self.compare(0, key, value, at, wanted, row);
+            left -= self.compare(1, key & THREE, value, at, wanted, row);
+            if left == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Compares the texts filed under a key with what stands around a place; says how many operators
+    /// it found.
+    fn compare(
+        &self,
+        keys: usize,
+        key: u32,
+        value: &[u8],
+        at: usize,
+        wanted: &mut [u64],
+        row: &mut [u64],
+    ) -> u32 {
+        let mut found = 0;
+        for filed in &self.filed[self.keys[keys].range(key)] {
+            let owners = &self.owners[filed.owners.0 as usize..filed.owners.1 as usize];
+            if !owners.iter().any(|owner| has(wanted, *owner)) || !self.stands(filed, value, at) {
+                continue;
+            }
+            for owner in owners.iter().filter(|owner| has(wanted, **owner)).copied() {
+                found += 1;
+                row[owner as usize / 64] |= 1 << (owner % 64);
+            }
+            for owner in owners {
+                wanted[*owner as usize / 64] &= !(1 << (owner % 64));
+            }
+        }
+        found
+    }
+
+    fn stands(&self, filed: &Filed, value: &[u8], at: usize) -> bool {
+        let text = &self.bytes[filed.start as usize..][..usize::from(filed.len)];
+        let start = at.wrapping_sub(usize::from(filed.offset));
+        let part = value.get(start..start.wrapping_add(text.len()));
+        // Most differ at an end: that is quicker seen here than in a call.
+        part.is_some_and(|part| {
+            part.first() == text.first() && part.last() == text.last() && part == text
+        })
+    }
+}
+
+impl Keys {
+    fn new(ranges: &[(u32, u32, u32)]) -> Self {
+        let bits = (ranges.len() * 4).next_power_of_two().max(2).trailing_zeros();
+        let mut keys = Self { places: vec![(0, 0, 0); 1 << bits], shift: 32 - bits };
+        for range in ranges {
+            let mut place = keys.place(range.0);
+            while keys.places[place].2 != 0 {
+                place = (place + 1) % keys.places.len();
+            }
+            keys.places[place] = *range;
+        }
+        keys
+    }
+
+    /// Where the texts of a key are. At least three quarters of the places are free.
+    fn range(&self, key: u32) -> std::ops::Range<usize> {
+        let mut place = self.place(key);
+        loop {
+            let (known, from, to) = self.places[place];
+            if known == key || to == 0 {
+                return from as usize..to as usize;
+            }
+            place = (place + 1) % self.places.len();
+        }
+    }
+
+    fn place(&self, key: u32) -> usize {
+        (key.wrapping_mul(0x85eb_ca6b) >> self.shift) as usize
+    }
+}
+
+/// The three bytes of a short key: the lower ones.
+const THREE: u32 = 0x00ff_ffff;
+
+fn first_index(key: u32) -> usize {
+    ((key & THREE).wrapping_mul(0x9e37_79b1) >> (32 - FIRST_BITS)) as usize
+}
+
+/// The class of the fourth byte, as a bit.
+fn fourth_bit(key: u32) -> u8 {
+    let fourth = key >> 24;
+    1 << ((fourth ^ fourth >> 3) & 7)
+}
+
+/// The place of a text where its key is rarest: few texts are filed there, and its bytes seldom occur.
+fn rarest(text: &[u8], buckets: &HashMap<u32, Vec<usize>>) -> (u8, u32) {
+    let width = text.len().min(KEY_BYTES);
+    let mut best = (u64::MAX, 0, 0);
+    for (offset, window) in (0..).zip(text.windows(width).take(OFFSETS_MAX)) {
+        let key = (0..).zip(window).fold(0, |key, (at, byte)| key | u32::from(*byte) << (8 * at));
+        let filed = buckets.get(&key).map_or(0, Vec::len) as u64;
+        let frequency: u64 = window.iter().map(|byte| frequency(*byte)).product();
+        let cost = frequency * (1 + filed);
+        if cost < best.0 {
+            best = (cost, offset, key);
+        }
+    }
+    (best.1, best.2)
+}
+
+/// Of a byte in requests and in English, among a thousand.
+fn frequency(byte: u8) -> u64 {
+    const LETTERS: [u8; 26] = [
+        82, 15, 28, 43, 127, 22, 20, 61, 70, 2, 8, 40, 24, 67, 75, 19, 1, 60, 63, 91, 28, 10, 24,
+        2, 20, 1,
+    ];
+    match byte {
+        b'a'..=b'z' => u64::from(LETTERS[usize::from(byte - b'a')]),
+        b' ' => 150,
+        b'0'..=b'9' | b'.' | b',' | b'/' | b'-' | b'_' => 15,
+        _ => 4,
+    }
+}
+
+fn has(row: &[u64], operator: u32) -> bool {
+    row[operator as usize / 64] & 1 << (operator % 64) != 0
+}
