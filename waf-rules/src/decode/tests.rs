@@ -169,7 +169,8 @@ fn a_bomb_is_told_from_a_large_body() {
         let mut decoder = Decoder::new(b"gzip", bounds).unwrap().unwrap();
         let mut out = Vec::new();
         assert_eq!(decoder.push(&body, &mut out), Err(expected), "{before}, {output_bytes}");
-        assert_eq!(out.len(), output_bytes);
+        // How much of a bomb is out when it is told for one is the decompressor's affair, which other crates choose.
+        assert!(out.len() <= output_bytes && out.starts_with(&noise[..before.min(output_bytes)]));
     }
 }
 

@@ -1,6 +1,8 @@
 //! Blanks: `compressWhitespace`, `removeWhitespace`, `trim`, `trimLeft`, `trimRight`. Like
 //! ModSecurity, the first two take the no-break space of Latin-1 (0xA0) for a blank, the second that of UTF-8 (0xC2 0xA0) too.
 
+use memchr::memchr;
+
 use crate::bytes::{is_space, retain};
 
 pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) {
@@ -17,13 +19,14 @@ pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) {
 }
 
 pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) {
-    let mut rest = input;
-    let mut keep = |part: &[u8]| retain(part, |byte| !is_space(byte) && byte != 0xa0, out);
-    while let Some(at) = memchr::memmem::find(rest, b"\xc2\xa0") {
-        keep(&rest[..at]);
-        rest = &rest[at + 2..];
+    if memchr(0xc2, input).is_none() {
+        return retain(input, |byte| !is_space(byte) && byte != 0xa0, out);
     }
-    keep(rest);
+    let keeps = |at: &usize| match input[*at] {
+        0xc2 => input.get(at + 1) != Some(&0xa0),
+        byte => !is_space(byte) && byte != 0xa0,
+    };
+    out.extend((0..input.len()).filter(keeps).map(|at| input[at]));
 }
 
 pub(super) fn trim(input: &[u8], out: &mut Vec<u8>) {
