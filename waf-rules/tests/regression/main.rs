@@ -13,6 +13,7 @@ mod corpora;
 mod crs;
 mod crs3;
 mod fuzz;
+mod margin;
 mod robust;
 
 use std::path::Path;
