@@ -4,6 +4,7 @@
 //! set with the processor time they took. Wall time says little on a shared machine.
 #![allow(clippy::panic, reason = "a bench that cannot set up must stop")]
 
+mod heavy;
 mod rulesets;
 
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use waf_rules::{Profile, Ruleset, Transaction};
 use rulesets::{crs, profile};
 
 const BYTES: usize = 64 * 1024;
-const COUNT: usize = 1_000;
+const COUNT: usize = 10_000;
 /// How many of the slowest are shown.
 const SHOWN: usize = 8;
 
@@ -31,6 +32,8 @@ fn main() {
     let texts = Texts::new();
     for (name, ruleset, paranoia) in rulesets() {
         let profile = profile(&ruleset, paranoia);
+        println!("{name}");
+        honest(&profile);
         let mut seed = 0x9e37_79b9_7f4a_7c15;
         let mut times: Vec<(Duration, u64, usize, &'static str)> = (0..count)
             .map(|number| {
@@ -43,8 +46,43 @@ fn main() {
         let total: Duration = times.iter().map(|(time, ..)| *time).sum();
         println!("{name}: {count} requests, mean {:?}", total / u32::try_from(count).unwrap_or(1));
         for (time, work, number, kind) in times.iter().take(SHOWN) {
-            println!("  {time:>12?}  {work:>10} units  request {number} ({kind})");
+            let rate = time.as_nanos() as f64 / (*work).max(1) as f64;
+            println!(
+                "  {time:>12?}  {work:>10} units  {rate:.2} ns each  request {number} ({kind})"
+            );
         }
+        let mut rates: Vec<f64> = times
+            .iter()
+            .map(|(time, work, ..)| time.as_nanos() as f64 / (*work).max(1) as f64)
+            .collect();
+        rates.sort_by(f64::total_cmp);
+        let at = |share: usize| rates[(rates.len() - 1) * share / 100];
+        println!(
+            "  nanoseconds a unit: median {:.2}, 90 % {:.2}, 99 % {:.2}, most {:.2}",
+            at(50),
+            at(90),
+            at(99),
+            at(100)
+        );
+    }
+}
+
+/// What honest requests cost beside them: the first time, and once the thread knows their kind.
+fn honest(profile: &Profile) {
+    for heavy in heavy::heavy() {
+        let run = || {
+            let start = cpu_time();
+            let mut tx = Transaction::new(profile.clone());
+            heavy.inspect(&mut tx);
+            (cpu_time().saturating_sub(start), tx.work(), tx.work_bound())
+        };
+        let (first, work, bound) = run();
+        run();
+        let (time, again, _) = run();
+        println!(
+            "  honest: {}: {first:?}, {work} units; then {time:?}, {again} of {bound}",
+            heavy.name
+        );
     }
 }
 

@@ -11,7 +11,11 @@ use crate::tx::TxSlot;
 use crate::variable::UNCONDITIONAL;
 
 /// Work that asking any operator costs, beyond the bytes it reads.
-pub(super) const ASK_COST: u64 = 32;
+pub(super) const ASK_COST: u64 = 200;
+/// Work of finding a value for a link.
+const VALUE_COST: u64 = 20;
+/// Work of what a match sets off.
+const MATCH_COST: u64 = 400;
 
 impl Run<'_> {
     /// Asks a link's operator about every value; true when any matched.
@@ -23,9 +27,15 @@ impl Run<'_> {
                 Value { variable: &UNCONDITIONAL, key: Key::None, content, count: false },
             );
         }
+        let operator = &self.program.operators[site.link.operator as usize];
+        let free = site.prepaid || matches!(operator, Operator::Number(..));
+        if self.state.budget.is_exhausted() && !free {
+            return false;
+        }
         let mut values = std::mem::take(&mut self.state.scratch.values);
         values.clear();
         self.gather(site.index, site.link, &mut values);
+        self.state.budget.afford(VALUE_COST * values.len() as u64);
         let mut any = false;
         for value in &values {
             any |= self.value(site, *value);
@@ -87,7 +97,10 @@ impl Run<'_> {
             // No question to ask: the operator does not match.
             return link.negated && self.matched(site, value);
         }
-        if !site.prepaid && !self.afford(operator, input) {
+        // Once the budget is spent only comparisons of numbers are still asked, so that the scores that
+        // were gathered are still judged.
+        let free = site.prepaid || matches!(operator, Operator::Number(..));
+        if !free && !self.pay(link.operator, input, row) {
             return false;
         }
         let known = row.and_then(|row| self.state.rows.answer(row, link.operator));
@@ -127,12 +140,6 @@ impl Run<'_> {
         self.matched(site, value)
     }
 
-    /// Charges the question. Once the budget is spent only comparisons of numbers are still asked, so
-    /// that the scores that were gathered are still judged.
-    fn afford(&mut self, operator: &Operator, input: Buffer) -> bool {
-        matches!(operator, Operator::Number(..)) || self.pay(operator, input)
-    }
-
     fn argument(&mut self, operator: &Operator) -> Vec<u8> {
         let mut argument = std::mem::take(&mut self.state.scratch.argument);
         argument.clear();
@@ -150,7 +157,8 @@ impl Run<'_> {
         let operator = &self.program.operators[operator as usize];
         let mut captures = std::mem::take(&mut self.state.scratch.captures);
         captures.clear();
-        if self.afford(operator, input) {
+        let bytes = self.state.buffers.bytes(input);
+        if self.state.budget.afford(ASK_COST + operator.groups_cost(bytes)) {
             let argument = self.argument(operator);
             operator.matches(self.state.buffers.bytes(input), &argument, Some(&mut captures));
             self.state.scratch.argument = argument;
@@ -174,6 +182,7 @@ impl Run<'_> {
 
     /// A value matched: what `MATCHED_VAR` shows, the link's effects, and the record of the rule.
     fn matched(&mut self, site: &Site<'_>, value: Value) -> bool {
+        self.state.budget.afford(MATCH_COST);
         self.state.matched.last = Some(value);
         self.state.matched.current.push(value);
         let before = self.total_score();

@@ -43,6 +43,11 @@ impl Budget {
         Self { left: bound, spent: 0, exhausted: false }
     }
 
+    /// More was received, and may cost more.
+    pub(super) fn grant(&mut self, work: u64) {
+        self.left = self.left.saturating_add(work);
+    }
+
     /// Pays for a piece of work, or says that there is not enough left: then nothing more is affordable.
     pub(super) fn afford(&mut self, work: u64) -> bool {
         self.exhausted |= work > self.left;
@@ -59,5 +64,10 @@ impl Budget {
 
     pub(super) fn spent(&self) -> u64 {
         self.spent
+    }
+
+    /// What may be spent in all, as much as was received so far.
+    pub(super) fn bound(&self) -> u64 {
+        self.spent.saturating_add(self.left)
     }
 }

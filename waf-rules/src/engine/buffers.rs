@@ -34,8 +34,9 @@ struct Slot {
     present: ByteSet,
 }
 
-/// Work of a transformation, a byte.
-const TRANSFORM_COST: u64 = 2;
+/// Work of a transformation and of keeping what comes out, and of each byte.
+const TRANSFORM_COST: u64 = 200;
+const TRANSFORM_BYTE_COST: u64 = 2;
 /// Transformed even when no work is left: what numbers are compared with.
 const FREE_BYTES: usize = 256;
 const NONE: u32 = u32::MAX;
@@ -151,7 +152,8 @@ impl Buffers {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         let bytes = self.bytes(input);
-        if !budget.afford(TRANSFORM_COST * bytes.len() as u64) && bytes.len() > FREE_BYTES {
+        let work = TRANSFORM_COST + TRANSFORM_BYTE_COST * bytes.len() as u64;
+        if !budget.afford(work) && bytes.len() > FREE_BYTES {
             return self.keep_scratch(scratch, input);
         }
         transform.apply(bytes, &mut scratch);

@@ -6,10 +6,12 @@ use super::eval::Run;
 use super::rows::Row;
 use crate::bitset::BitSet;
 use crate::bytes::index;
-use crate::operator::Operator;
 use crate::plan::course::{List, Look};
 use crate::tx::TxSlot;
 use crate::variable::Kind;
+
+/// Work of looking at a value behind one list of transformations.
+const LOOK_COST: u64 = 20;
 
 /// The rules of a phase that are worth walking.
 #[derive(Debug, Default)]
@@ -121,6 +123,7 @@ impl Run<'_> {
         if self.state.budget.is_exhausted() {
             return;
         }
+        self.state.budget.afford(LOOK_COST * look.lists.len() as u64);
         let plain = self.row(value).is_some_and(|row| self.state.rows.meets(row, &look.operators));
         for list in &look.lists {
             let (transforms, budget) = (&self.program.transforms, &mut self.state.budget);
@@ -141,7 +144,7 @@ impl Run<'_> {
             while hits != 0 {
                 let operator = index(word * 64) + hits.trailing_zeros();
                 hits &= hits - 1;
-                if !self.pay(&self.program.operators[operator as usize], value) {
+                if !self.pay(operator, value, Some(row)) {
                     self.state.rows.forgo(row, operator);
                 } else if self.state.rows.answer(row, operator) != Some(false) {
                     list.wakes(operator).for_each(|at| self.state.candidates.awake.insert(at));
@@ -150,9 +153,13 @@ impl Run<'_> {
         }
     }
 
-    /// Pays for a question, if there is enough work left.
-    pub(super) fn pay(&mut self, operator: &Operator, value: Buffer) -> bool {
+    /// Pays for a question, if there is enough work left and it was not paid for before.
+    pub(super) fn pay(&mut self, operator: u32, value: Buffer, row: Option<Row>) -> bool {
+        if row.is_some_and(|row| !self.state.rows.pays(row, operator)) {
+            return !self.state.budget.is_exhausted();
+        }
         let bytes = self.state.buffers.bytes(value);
+        let operator = &self.program.operators[operator as usize];
         self.state.budget.afford(ASK_COST + operator.cost(bytes))
     }
 }

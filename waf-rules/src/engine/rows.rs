@@ -1,4 +1,4 @@
-//! What is known of a transaction's values: three rows of bits a buffer, one bit an operator.
+//! What is known of a transaction's values: four rows of bits a buffer, one bit an operator.
 
 use super::buffers::Buffer;
 use super::eval::Run;
@@ -13,12 +13,16 @@ enum Fact {
     Refuted,
     /// It was asked and matches.
     Affirmed,
+    /// The question was paid for in this transaction.
+    Paid,
 }
 
-/// Work of the prefilter, a byte.
-const SCAN_COST: u64 = 3;
-/// Rows a buffer.
-const FACTS: usize = 3;
+/// Work of the prefilter, and of each byte.
+const SCAN_COST: u64 = 400;
+const SCAN_BYTE_COST: u64 = 2;
+/// Rows a buffer, and how many of them are true in every transaction.
+const FACTS: usize = 4;
+const LASTING: usize = 3;
 const NONE: u32 = u32::MAX;
 
 /// The rows of all buffers that were looked at.
@@ -76,6 +80,15 @@ impl Rows {
         self.has(row, Fact::Affirmed, operator).then_some(true)
     }
 
+    /// Notes that the question is paid for; false if it was already.
+    pub(super) fn pays(&mut self, row: Row, operator: u32) -> bool {
+        let (word, bit) = place(Fact::Paid, self.words, operator);
+        let paid = &mut self.bits[row.0 + word];
+        let first = *paid & bit == 0;
+        *paid |= bit;
+        first
+    }
+
     fn has(&self, row: Row, fact: Fact, operator: u32) -> bool {
         let (word, bit) = place(fact, self.words, operator);
         self.bits[row.0 + word] & bit != 0
@@ -106,7 +119,7 @@ impl Run<'_> {
         }
         let state = &mut *self.state;
         let bytes = state.buffers.bytes(value);
-        if !state.budget.afford(SCAN_COST * bytes.len() as u64) {
+        if !state.budget.afford(SCAN_COST + SCAN_BYTE_COST * bytes.len() as u64) {
             return None;
         }
         let words = state.rows.words;
@@ -117,7 +130,7 @@ impl Run<'_> {
         } else {
             let (present, scratch) = (state.buffers.present(value), &mut state.scratch.lower);
             self.program.gates.row(bytes, present, scratch, &mut bits[..words]);
-            self.known.learn(self.program.id, bytes, bits);
+            self.known.learn(self.program.id, bytes, &bits[..LASTING * words]);
         }
         Some(row)
     }

@@ -77,11 +77,13 @@ impl Transaction {
     pub fn request_line(&mut self, method: &[u8], target: &[u8], protocol: &[u8]) {
         let arguments = self.profile.bounds().arguments;
         let separator = self.profile.ruleset().program().settings.argument_separator;
+        self.grant(method.len() + target.len() + protocol.len());
         self.state.request_line(method, target, protocol, arguments, separator);
     }
 
     /// One header, name and value as received, in order. For HTTP/2 give `:authority` as `Host` and no other pseudo header.
     pub fn header(&mut self, name: &[u8], value: &[u8]) {
+        self.grant(name.len() + value.len());
         self.state.header(name, value);
     }
 
@@ -112,7 +114,9 @@ impl Transaction {
         );
         self.request_body_bytes = self.request_body_bytes.saturating_add(chunk.len());
         let room = bound.saturating_sub(self.state.request_body.len());
-        self.state.request_body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        let kept = &chunk[..chunk.len().min(room)];
+        self.grant(kept.len());
+        self.state.request_body.extend_from_slice(kept);
         let fits = match self.state.control.processor {
             Some(BodyProcessor::Multipart) => self.upload_fits(chunk, bound),
             _ => chunk.len() <= room,
@@ -189,7 +193,9 @@ impl Transaction {
         );
         self.response_body_bytes = self.response_body_bytes.saturating_add(chunk.len());
         let room = bound.saturating_sub(self.state.response_body.len());
-        self.state.response_body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        let kept = &chunk[..chunk.len().min(room)];
+        self.grant(kept.len());
+        self.state.response_body.extend_from_slice(kept);
         if chunk.len() <= room {
             return Ok(());
         }
@@ -284,6 +290,11 @@ impl Transaction {
         self.state.budget.spent()
     }
 
+    /// Work that may be spent on what was received so far.
+    pub fn work_bound(&self) -> u64 {
+        self.state.budget.bound()
+    }
+
     /// The profile this transaction runs.
     pub fn profile(&self) -> &Profile {
         &self.profile
@@ -317,6 +328,12 @@ impl Transaction {
             Some(interruption) => Verdict::Deny(interruption.clone()),
             None => Verdict::Pass,
         }
+    }
+
+    /// What is looked at may cost.
+    fn grant(&mut self, bytes: usize) {
+        let work = self.profile.bounds().work_per_byte.saturating_mul(bytes as u64);
+        self.state.budget.grant(work);
     }
 
     /// `ctl` may change what the rules set, up to what the profile allows.

@@ -15,15 +15,22 @@ use regex::bytes::{NoExpand, Regex};
 use super::Captures;
 use crate::bytes::ByteSet;
 
-/// Work of a byte: most of them are words, and a word is looked up once.
-const BYTE_COST: u64 = 16;
-/// Work of one more look-up.
-const LOOKUP_COST: u64 = 96;
-/// Bytes of a word that one unit of work checks and copies.
+/// Work of a question, and of reading a byte in one of its readings.
+const COST: u64 = 400;
+const BYTE_COST: u64 = 2;
+/// Work of a token: a search in the library's list of words, by halving.
+const TOKEN_COST: u64 = 160;
+/// Bytes of a word that one unit of work checks and copies, at each dot and backquote in it.
 const LOOKUP_BYTES: u64 = 16;
+/// Values are read as far as they do not fold to five tokens: most end in the first few words. Whether
+/// a long one does is tried on this much of it, and twice as much.
+const TRIED_BYTES: usize = 256;
+const TOKENS_MAX: usize = 5;
 
 /// What ends a word.
 const DELIMITERS: ByteSet = ByteSet::of(b" []{}<>:\\?=@!#~+-*/&|^%(),';\t\n\x0b\x0c\r\"\xa0\0");
+
+const BLANKS: ByteSet = ByteSet::of(b" \t\n\x0b\x0c\r\xa0\0");
 
 /// What may stand between two words.
 const GAP: &str = r"(?:[\x00\s\xa0]|/\*(?:[^*]|\*[^/])*\*/)+";
@@ -66,19 +73,18 @@ fn detects(input: &[u8], captures: Option<&mut Captures>) -> bool {
 
 /// The input with stand-ins for its phrases, if it has any.
 fn joined(input: &[u8]) -> Option<Vec<u8>> {
-    if !has_word(input) {
-        return None;
-    }
-    let (any, each) = PATTERNS.as_ref()?;
-    any.is_match(input).then(|| {
-        let replace = |text: Vec<u8>, (pattern, (_, word)): (&Regex, &(&str, &[u8]))| match pattern
-            .replace_all(&text, NoExpand(word))
-        {
-            Cow::Owned(replaced) => replaced,
-            Cow::Borrowed(_) => text,
-        };
-        each.iter().zip(&PHRASES).fold(input.to_vec(), replace)
-    })
+    let (_, each) = PATTERNS.as_ref().filter(|_| has_phrase(input))?;
+    let replace = |text: Vec<u8>, (pattern, (_, word)): (&Regex, &(&str, &[u8]))| match pattern
+        .replace_all(&text, NoExpand(word))
+    {
+        Cow::Owned(replaced) => replaced,
+        Cow::Borrowed(_) => text,
+    };
+    Some(each.iter().zip(&PHRASES).fold(input.to_vec(), replace))
+}
+
+fn has_phrase(input: &[u8]) -> bool {
+    has_word(input) && PATTERNS.as_ref().is_some_and(|(any, _)| any.is_match(input))
 }
 
 /// Most values have no such word, and need no pattern. Without a branch: prose is full of words.
@@ -110,15 +116,49 @@ const fn places() -> [[u8; 256]; 5] {
     places
 }
 
-/// Work of the question. The library looks a word up again at every dot and backquote in it, from the
-/// word's beginning: words of nothing else are paid for as what they are, the square of their length.
+/// Work of the question: of every reading that the value may get, as far as it is read.
 pub(super) fn cost(input: &[u8]) -> u64 {
+    let has = |byte| memchr::memchr(byte, input).is_some();
+    // As it is, for MySQL, and inside of each kind of quote that occurs.
+    let readings = [
+        Some(SqliFlags::FLAG_NONE),
+        has(b'#').then_some(SqliFlags::FLAG_QUOTE_NONE | SqliFlags::FLAG_SQL_MYSQL),
+        has(b'\'').then_some(SqliFlags::FLAG_QUOTE_SINGLE | SqliFlags::FLAG_SQL_ANSI),
+        has(b'"').then_some(SqliFlags::FLAG_QUOTE_DOUBLE | SqliFlags::FLAG_SQL_MYSQL),
+    ];
+    let cost = |flags| {
+        let ends = input.len() > 4 * TRIED_BYTES && ends_early(input, flags);
+        tokens_cost(if ends { &input[..TRIED_BYTES] } else { input })
+    };
+    let once = COST + readings.into_iter().flatten().map(cost).sum::<u64>();
+    if has_phrase(input) { 2 * once } else { once }
+}
+
+/// A reading is over before the value is: more of it adds no token.
+fn ends_early(input: &[u8], flags: SqliFlags) -> bool {
+    let read = |bytes: usize| {
+        let mut state = SqliState::new(&input[..bytes], flags);
+        let left = state.fold_tokens();
+        (left, state.stats_tokens)
+    };
+    let (first, second) = (read(TRIED_BYTES), read(2 * TRIED_BYTES));
+    first == second && first.0 >= TOKENS_MAX
+}
+
+/// Work of reading all of the bytes. The library looks a word up again at every dot and backquote in it,
+/// from the word's beginning: words of nothing else are paid for as what they are, the square of their
+/// length.
+fn tokens_cost(input: &[u8]) -> u64 {
     let (mut work, mut word) = (BYTE_COST * input.len() as u64, 0);
     for byte in input {
-        if matches!(byte, b'.' | b'`') {
-            work += LOOKUP_COST + word / LOOKUP_BYTES;
+        let ends = DELIMITERS.contains(*byte);
+        if ends && !BLANKS.contains(*byte) || word == 0 && !ends {
+            work += TOKEN_COST;
         }
-        word = if DELIMITERS.contains(*byte) { 0 } else { word + 1 };
+        if matches!(byte, b'.' | b'`') {
+            work += TOKEN_COST + word / LOOKUP_BYTES;
+        }
+        word = if ends { 0 } else { word + 1 };
     }
-    if joined(input).is_some() { 2 * work } else { work }
+    work
 }

@@ -243,15 +243,24 @@ impl Operator {
         }
     }
 
+    /// Work of finding the groups of a match in this value.
+    pub(crate) fn groups_cost(&self, input: &[u8]) -> u64 {
+        match self {
+            Self::Rx(rx) | Self::RxGlobal(rx) => rx.groups_byte_cost() * input.len() as u64,
+            Self::RxChoice(_) | Self::Verify(_) => 8 * input.len() as u64,
+            _ => self.cost(input),
+        }
+    }
+
     /// Work of the question about this value, in the unit of [`Bounds::work`](crate::Bounds::work).
     pub(crate) fn cost(&self, input: &[u8]) -> u64 {
         let bytes = input.len() as u64;
         match self {
             Self::DetectSqli => detect_sqli::cost(input),
-            Self::DetectXss => 16 * bytes,
-            Self::Rx(_) | Self::RxGlobal(_) | Self::RxChoice(_) | Self::Pm(_) | Self::Verify(_) => {
-                2 * bytes
-            }
+            Self::DetectXss => 26 * bytes,
+            Self::Rx(_) | Self::RxGlobal(_) | Self::RxChoice(_) => 2 * bytes,
+            Self::Pm(_) => 6 * bytes,
+            Self::Verify(_) => 32 * bytes,
             _ => bytes,
         }
     }

@@ -6,7 +6,6 @@
 use std::ops::Range;
 
 use regex::bytes::{Regex, RegexBuilder};
-
 use regex_automata::{Input, PatternID, meta};
 use regex_syntax::hir::Hir;
 
@@ -17,6 +16,9 @@ use super::{Captures, rx_syntax, rx_tail};
 const PROGRAM_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bound on a pattern's lazy state cache, in bytes and per thread: hostile input cannot grow it.
 const STATES_BYTES_MAX: usize = 512 * 1024;
+/// The few long patterns need more: too small a cache is thrown away and filled again and again.
+const LONG_STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
+const LONG_PATTERN_BYTES: usize = 1_000;
 
 #[derive(Debug)]
 pub(crate) struct Rx {
@@ -35,7 +37,11 @@ impl Rx {
         let config = meta::Config::new()
             .utf8_empty(false)
             .nfa_size_limit(Some(PROGRAM_BYTES_MAX))
-            .hybrid_cache_capacity(STATES_BYTES_MAX);
+            .hybrid_cache_capacity(if translated.len() < LONG_PATTERN_BYTES {
+                STATES_BYTES_MAX
+            } else {
+                LONG_STATES_BYTES_MAX
+            });
         let regex = meta::Builder::new()
             .configure(config)
             .build_from_hir(&hir)
@@ -84,6 +90,12 @@ impl Rx {
             self.push(&groups, captures);
         }
         any
+    }
+
+    /// Work of finding the groups of a match, a byte. Long patterns have many states, and the engine that
+    /// finds groups makes them unseen, or does without at a fraction of the speed.
+    pub(super) fn groups_byte_cost(&self) -> u64 {
+        if self.translated.len() < LONG_PATTERN_BYTES { 8 } else { 24 }
     }
 
     /// The leftmost match from a place on.

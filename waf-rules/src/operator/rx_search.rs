@@ -13,7 +13,7 @@ use regex_syntax::hir::{Hir, HirKind, Repetition, literal};
 /// Bytes between two bills.
 const BLOCK_BYTES: usize = 64;
 /// Work of making states, for each byte of memory that they take.
-const STATE_BYTE_COST: u64 = 12;
+const STATE_BYTE_COST: u64 = 10;
 /// Bound on one pattern's states, in bytes: where it is reached all are made anew.
 const STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bound on all states of a thread, in bytes.

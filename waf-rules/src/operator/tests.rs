@@ -267,6 +267,72 @@ fn words_of_dots_cost_their_square() {
     let short = operator.cost("a.".repeat(3_200).as_bytes());
     assert!(dots > 20 * prose && dots > 40 * short, "{dots} {prose} {short}");
     // Bytes that end a word for the library end it here, and no others do.
-    let long = |byte: &str| operator.cost(format!("{}{byte}.", "a".repeat(64)).as_bytes());
+    let long = |byte: &str| operator.cost(format!("{}{byte}.", "a".repeat(8_000)).as_bytes());
     assert!(long("\x01") > long(" "), "{} {}", long("\x01"), long(" "));
+}
+
+/// The automaton says what the engine that finds groups says, on strings over the patterns' own bytes.
+#[test]
+fn both_engines_agree() {
+    const PATTERNS: &[&str] = &[
+        "a+b*c{2,4}",
+        "(?i)^a.*[bc]$",
+        "\\bab\\b|c\\Bd",
+        "(?:a|b*)(?:c|d+$)",
+        "[^a]{3,}(?:bc|^d)",
+        "(a*)(b|c)?d{0,3}",
+        "^$",
+        "(?:^|[^ab])c(?:$|d)",
+        "\\W*ab?\\s+c",
+        "(?:ab?c?){2,3}$",
+        "a*|b",
+        "(?s).*ab.*cd.*",
+    ];
+    let (mut states, mut seed, mut matches) = (super::States::default(), 0x2545_f491_u64, 0);
+    for (number, pattern) in (0..).zip(PATTERNS) {
+        let operator = compile("rx", pattern).unwrap();
+        for length in 0..3_000 {
+            let mut input = Vec::new();
+            for _ in 0..length % 11 {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                input.push(b"abcdAB \n"[(seed >> 33) as usize % 8]);
+            }
+            let found = operator.holds(&input, b"", &mut states, (1, number), |_| true).unwrap();
+            assert_eq!(found, operator.matches(&input, b"", None), "{pattern} on {input:?}");
+            matches += u32::from(found);
+        }
+    }
+    assert!(matches > 5_000, "{matches} matches prove little");
+}
+
+/// States are paid for by whoever needs them first, and a search that cannot pay says so.
+#[test]
+fn states_are_paid_for_once() {
+    let operator = compile("rx", "(?:a|b)[a-z]{12}y").unwrap();
+    let input: Vec<u8> = (0..4_000_u32).map(|n| b"abcx"[(n * n / 7 % 4) as usize]).collect();
+    let mut states = super::States::default();
+    let refused = operator.holds(&input, b"", &mut states, (1, 0), |_| false);
+    assert!(refused.is_err());
+    let mut work = [0, 0];
+    for paid in &mut work {
+        let pay = |more| {
+            *paid += more;
+            true
+        };
+        assert!(operator.holds(&input, b"", &mut states, (2, 0), pay).is_ok());
+    }
+    assert!(work[0] > 10_000 && work[1] == 0, "{work:?}");
+}
+
+/// What the library reads to the end is paid for as such; prose, of which it reads a few words, is not.
+#[test]
+fn work_of_sqli_detection_follows_what_is_read() {
+    let operator = compile("detectSQLi", "").unwrap();
+    let prose = b"the parcel arrived on a tuesday and one of the chairs was scratched ".repeat(960);
+    let sums = b"a=".repeat(32 * 1024);
+    let dots = b"a.".repeat(32 * 1024);
+    let cost = |input: &[u8]| operator.cost(input);
+    assert!(cost(&prose) < 50_000, "{}", cost(&prose));
+    assert!(cost(&sums) > 5_000_000, "{}", cost(&sums));
+    assert!(cost(&dots) > 50_000_000, "{}", cost(&dots));
 }

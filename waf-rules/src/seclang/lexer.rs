@@ -96,7 +96,8 @@ impl Lexer<'_> {
         loop {
             match self.peek() {
                 None | Some(b'\n') => return false,
-                Some(b' ' | b'\t' | b'\r') => self.at += 1,
+                // All that ends a word: what neither ends one nor stands between two would never be passed.
+                Some(byte) if byte.is_ascii_whitespace() => self.at += 1,
                 Some(b'\\') if self.continuation() > 0 => self.at += self.continuation(),
                 Some(_) => return true,
             }

@@ -22,6 +22,18 @@ fn joins_lines_and_unquotes() {
     assert_eq!(actions.len(), 2);
 }
 
+/// No byte between two words keeps the reader from going on: a form feed did.
+#[test]
+fn goes_on_after_every_byte() {
+    for byte in 0..=u8::MAX {
+        let text = format!("SecRuleEngine{}On\n^{0}\n", char::from(byte));
+        let (nodes, errors) = parse(0, &text);
+        assert!(nodes.len() + errors.len() <= 4, "{byte:#x}: {nodes:?} {errors:?}");
+        let between = matches!(byte, b' ' | b'\t' | b'\r' | 0x0c);
+        assert_eq!(nodes.len() == 1, between, "{byte:#x}: {nodes:?} {errors:?}");
+    }
+}
+
 #[test]
 fn reads_targets() {
     let targets = parse_targets_text(

@@ -15,6 +15,7 @@ mod crs3;
 mod fuzz;
 #[path = "../../../benches/kinds.rs"]
 mod kinds;
+mod margin;
 #[path = "../material/mod.rs"]
 mod material;
 mod oracle;

@@ -65,14 +65,18 @@ SecRule TX:S "@ge 5" "id:3,phase:2,deny"
 "#;
     let target = format!("/?a={}", "x1".repeat(200));
     let tx = get(
-        &bounded(rules, Bounds { work: 2_500, over: Over::Partial, ..Bounds::default() }),
+        &bounded(
+            rules,
+            Bounds { work: 2_500, work_per_byte: 0, over: Over::Partial, ..Bounds::default() },
+        ),
         &target,
     );
     assert_eq!(
         (tx.matched_rules(), tx.outcome()),
         ([1, 3].as_slice(), Outcome::Partial(Exceeded::Work))
     );
-    let tx = get(&bounded(rules, Bounds { work: 500, ..Bounds::default() }), &target);
+    let tx =
+        get(&bounded(rules, Bounds { work: 500, work_per_byte: 0, ..Bounds::default() }), &target);
     assert_eq!(tx.outcome(), Outcome::Refused(Exceeded::Work));
     let tx = get(&bounded(rules, Bounds::default()), &target);
     assert_eq!((tx.matched_rules(), tx.outcome()), ([1, 2, 3].as_slice(), Outcome::Inspected));

@@ -83,3 +83,33 @@ fn never_holds_back_a_match() {
     }
     assert!(matches > 10_000, "{matches} matches prove little");
 }
+
+/// Texts that share keys, end a value, repeat and contain each other: what a plain search finds, in any
+/// case, and nothing else.
+#[test]
+fn finds_the_texts_that_are_there() {
+    let texts: Vec<Vec<u8>> =
+        ["abc", "abcd", "bcde", "cab", "aaaa", "aab", "deabcde", "b\0c", "e e"]
+            .map(|text| text.as_bytes().to_vec())
+            .to_vec();
+    let slices: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
+    let owners: Vec<Vec<u32>> = (0..9).map(|owner| vec![owner]).collect();
+    let search = super::texts::Texts::new(&slices, &owners).unwrap();
+    let (mut seed, mut lower, mut found) = (0x9e37_79b9_u64, Vec::new(), 0);
+    for length in 0..20_000 {
+        let mut value = Vec::new();
+        for _ in 0..length % 17 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            value.push(b"abcdeABCDE \0"[(seed >> 33) as usize % 12]);
+        }
+        let (mut wanted, mut row) = ([0x1ff], [0]);
+        search.find(&value, &present(&value), &mut lower, &mut wanted, &mut row);
+        let folded = value.to_ascii_lowercase();
+        let holds = |text: &[u8]| folded.windows(text.len()).any(|window| window == text);
+        let expected = (0..9).filter(|at| holds(slices[*at])).fold(0_u64, |row, at| row | 1 << at);
+        assert_eq!(row[0], expected, "{:?}", String::from_utf8_lossy(&value));
+        assert_eq!(wanted[0], 0x1ff & !expected);
+        found += expected.count_ones();
+    }
+    assert!(found > 1_000, "{found} texts prove little");
+}
