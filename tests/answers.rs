@@ -190,7 +190,7 @@ fn services_over_http2() {
     assert_eq!(seen, ["waf.response_blocked"; 3]);
 }
 
-/// The service is asked for what the rules can read: whole, and without a coding.
+/// The service is asked for what the rules can read: whole (CVE-2022-39958), and without a coding.
 #[test]
 fn what_the_service_is_asked_for() {
     let origin = Origin::start(answer);

@@ -34,6 +34,13 @@ const PHRASES: [(&str, &[u8]); 3] = [
     ("is_(?:not_)?distinct_from", b" DIV "),
 ];
 
+/// Ends of words in front of a gap, of which each phrase has one: `at time zone`, `in boolean mode`, `in share mode`,
+/// `value for`, `create or`, `distinct from`.
+const ENDS: [&[u8; 4]; 6] = [b"time", b"lean", b"hare", b"alue", b"eate", b"inct"];
+
+/// By byte: a bit for each end that has it in the first place, in the second ... and all of them for what begins a gap.
+static PLACES: [[u8; 256]; 5] = places();
+
 /// The first for all phrases, then one for each stand-in.
 static PATTERNS: LazyLock<Option<(Regex, Vec<Regex>)>> = LazyLock::new(|| {
     let pattern =
@@ -59,10 +66,10 @@ fn detects(input: &[u8], captures: Option<&mut Captures>) -> bool {
 
 /// The input with stand-ins for its phrases, if it has any.
 fn joined(input: &[u8]) -> Option<Vec<u8>> {
+    if !has_word(input) {
+        return None;
+    }
     let (any, each) = PATTERNS.as_ref()?;
-    // Two gaps: most values have none, and need no search.
-    let gap = |byte: &&u8| matches!(**byte, 0 | b'\t'..=b'\r' | b' ' | 0xa0 | b'/');
-    input.iter().filter(gap).nth(1)?;
     any.is_match(input).then(|| {
         let replace = |text: Vec<u8>, (pattern, (_, word)): (&Regex, &(&str, &[u8]))| match pattern
             .replace_all(&text, NoExpand(word))
@@ -72,6 +79,35 @@ fn joined(input: &[u8]) -> Option<Vec<u8>> {
         };
         each.iter().zip(&PHRASES).fold(input.to_vec(), replace)
     })
+}
+
+/// Most values have no such word, and need no pattern. Without a branch: prose is full of words.
+fn has_word(input: &[u8]) -> bool {
+    let at = |place: usize, byte: u8| PLACES[place][usize::from(byte)];
+    let ends = |w: &[u8]| at(0, w[0]) & at(1, w[1]) & at(2, w[2]) & at(3, w[3]) & at(4, w[4]);
+    input.windows(PLACES.len()).fold(0, |found, window| found | ends(window)) != 0
+}
+
+const fn places() -> [[u8; 256]; 5] {
+    let mut places = [[0; 256]; 5];
+    let mut end = 0;
+    while end < ENDS.len() {
+        let mut place = 0;
+        while place < ENDS[end].len() {
+            let letter = ENDS[end][place];
+            places[place][letter as usize] |= 1 << end;
+            places[place][letter.to_ascii_uppercase() as usize] |= 1 << end;
+            place += 1;
+        }
+        end += 1;
+    }
+    let gaps = b"\0\t\n\x0b\x0c\r \xa0/";
+    let mut gap = 0;
+    while gap < gaps.len() {
+        places[4][gaps[gap] as usize] = u8::MAX;
+        gap += 1;
+    }
+    places
 }
 
 /// Work of the question. The library looks a word up again at every dot and backquote in it, from the

@@ -29,7 +29,7 @@ fn escape(rest: &[u8]) -> (u8, usize) {
         b'v' => 0x0b,
         b'x' | b'X' => return hex_pair(rest, 2).map_or((letter, 2), |byte| (byte, 4)),
         b'0'..=b'7' => {
-            let (byte, digits) = octal(rest, 1);
+            let (byte, digits) = octal(rest, 1, 3);
             return (byte, 1 + digits);
         }
         same => same,

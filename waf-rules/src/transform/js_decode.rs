@@ -28,7 +28,9 @@ fn escape(rest: &[u8]) -> (u8, usize) {
             None => (b'x', 2),
         },
         b'0'..=b'7' => {
-            let (byte, digits) = octal(rest, 1);
+            // Two digits where three would pass 255.
+            let most = if rest[1] <= b'3' { 3 } else { 2 };
+            let (byte, digits) = octal(rest, 1, most);
             (byte, 1 + digits)
         }
         b'a' => (0x07, 2),
@@ -42,9 +44,8 @@ fn escape(rest: &[u8]) -> (u8, usize) {
     }
 }
 
-/// Up to three octal digits at `at`, two when three would pass 255; the byte and the digits read.
-pub(super) fn octal(bytes: &[u8], at: usize) -> (u8, usize) {
-    let most = if matches!(bytes.get(at), Some(b'0'..=b'3')) { 3 } else { 2 };
+/// Octal digits at `at`, at most so many: the byte, eight bits of them, and the digits read.
+pub(super) fn octal(bytes: &[u8], at: usize, most: usize) -> (u8, usize) {
     let digits =
         bytes[at..].iter().take(most).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
     let value = bytes[at..at + digits].iter().fold(0_u8, |value, byte| value << 3 | (byte - b'0'));

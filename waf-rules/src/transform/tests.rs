@@ -21,6 +21,8 @@ const CASES: &[(&str, &[u8], &[u8])] = &[
     ("cssDecode", b"test\\\nend\\", b"testend"),
     ("cssDecode", b"\\FF1cscript", b"\x3cscript"),
     ("escapeSeqDecode", b"\\a\\b\\n\\x41\\101\\?\\\\\\", b"\x07\x08\nAA?\\\\"),
+    // Of three digits a shell keeps eight bits.
+    ("escapeSeqDecode", b"\\541\\1234\\08", b"aS4\08"),
     // A shell drops the backslash of what is no escape; so do ModSecurity and Coraza.
     ("escapeSeqDecode", b"w\\hoami \\xz \\9 \\\xff", b"whoami xz 9 \xff"),
     ("hexDecode", b"414243", b"ABC"),

@@ -54,7 +54,7 @@ fn damage(bytes: &mut Vec<u8>, seed: &mut u64) {
 }
 
 /// Xorshift: the same requests in every run.
-fn below(seed: &mut u64, bound: usize) -> usize {
+pub(crate) fn below(seed: &mut u64, bound: usize) -> usize {
     *seed ^= *seed << 13;
     *seed ^= *seed >> 7;
     *seed ^= *seed << 17;

@@ -85,6 +85,23 @@ fn ghsa_5pww_extended_file_names_count() {
     assert_eq!(seen("MULTIPART_STRICT_ERROR", multipart(part)), ["MULTIPART_STRICT_ERROR=1"]);
 }
 
+/// A part said how it was to be decoded: what the application read was not what the rules saw.
+#[test]
+fn cve_2022_39956_parts_that_ask_to_be_decoded_are_a_doubt() {
+    for (header, doubt) in [
+        ("Content-Transfer-Encoding: base64", true),
+        ("content-transfer-encoding: Quoted-Printable", true),
+        ("Content-Transfer-Encoding: 8bit", false),
+        ("Content-Type: text/plain; charset=utf-7", true),
+        ("Content-Type: text/plain; charset=utf-8", false),
+    ] {
+        let part = format!("Content-Disposition: form-data; name=a\r\n{header}\r\n\r\nx");
+        let found = seen("MULTIPART_STRICT_ERROR", multipart(&part));
+        let wanted = format!("MULTIPART_STRICT_ERROR={}", u8::from(doubt));
+        assert_eq!(found, [wanted], "{header}");
+    }
+}
+
 /// A NUL ended the name for the rules and not for the application.
 #[test]
 fn cve_2022_48279_and_2023_24021_nul_bytes_stay() {

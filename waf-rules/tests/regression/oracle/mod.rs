@@ -7,6 +7,7 @@
 mod cases;
 mod list;
 mod peer;
+mod transformations;
 
 use std::collections::BTreeSet;
 use std::path::Path;

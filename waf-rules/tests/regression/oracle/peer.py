@@ -5,7 +5,8 @@ Each further one is a request with the answer of its service:
 
     {"method", "target", "protocol", "headers": [[name, value], ...], "body", "status", "response_headers", "response_body"}
 
-and is answered with {"ids": rules that it logged, sorted, "cpu_ns": processor time of the transaction}.
+and is answered with {"ids": rules that it logged, sorted, "cpu_ns": processor time of the transaction}, and where it has
+"log": true, also "data": [[rule, its log data], ...].
 In all texts a character stands for one byte. Nothing is kept from one request to the next.
 """
 
@@ -58,10 +59,14 @@ def inspect(engine, rules, request):
     transaction.process_response_body()
     transaction.process_logging()
     cpu_ns = time.thread_time_ns() - began
-    ids = sorted({message.rule_id for message in transaction.get_rule_messages()})
+    messages = transaction.get_rule_messages()
+    answer = {"ids": sorted({message.rule_id for message in messages})}
+    if request.get("log"):
+        answer["data"] = [[message.rule_id, message.data] for message in messages]
     began = time.thread_time_ns()
     del transaction
-    return {"ids": ids, "cpu_ns": cpu_ns + time.thread_time_ns() - began}
+    answer["cpu_ns"] = cpu_ns + time.thread_time_ns() - began
+    return answer
 
 
 def keep_xml_quiet():

@@ -20,12 +20,19 @@ pub(crate) struct Peer {
     output: BufReader<ChildStdout>,
     /// Its name and version, in its own words.
     pub(crate) engine: String,
+    /// Whether log data is asked for; it has to be UTF-8.
+    pub(crate) log: bool,
 }
 
+/// Rules that matched and log; processor time of the transaction; their log data, where it is asked for.
+pub(crate) type Answer = (BTreeSet<u32>, Duration, Vec<(u32, String)>);
+
 #[derive(Deserialize)]
-struct Answer {
+struct Said {
     ids: BTreeSet<u32>,
     cpu_ns: u64,
+    #[serde(default)]
+    data: Vec<(u32, String)>,
 }
 
 #[derive(Serialize)]
@@ -49,6 +56,7 @@ struct Question {
     status: u16,
     response_headers: Vec<(String, String)>,
     response_body: String,
+    log: bool,
 }
 
 /// The Python that `YETT_LIBMODSECURITY` names, or a remark that gets past the capture of test output.
@@ -76,22 +84,17 @@ impl Peer {
         let missing = || Error::other("the process has no pipes");
         let input = child.stdin.take().map(BufWriter::new);
         let output = BufReader::new(child.stdout.take().ok_or_else(missing)?);
-        let mut peer = Self { child, input, output, engine: String::new() };
+        let mut peer = Self { child, input, output, engine: String::new(), log: false };
         peer.send(&Rules { rules })?;
         peer.engine = peer.receive::<Hello>()?.engine;
         Ok(peer)
     }
 
-    /// Runs one request and the answer of its service through all phases: the rules that matched and log, and the
-    /// processor time of the transaction.
-    pub(crate) fn ask(
-        &mut self,
-        request: &Request,
-        response: &Response,
-    ) -> io::Result<(BTreeSet<u32>, Duration)> {
-        self.send(&Question::new(request, response))?;
-        let answer: Answer = self.receive()?;
-        Ok((answer.ids, Duration::from_nanos(answer.cpu_ns)))
+    /// Runs one request and the answer of its service through all phases.
+    pub(crate) fn ask(&mut self, request: &Request, response: &Response) -> io::Result<Answer> {
+        self.send(&Question::new(request, response, self.log))?;
+        let said: Said = self.receive()?;
+        Ok((said.ids, Duration::from_nanos(said.cpu_ns), said.data))
     }
 
     fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
@@ -120,7 +123,7 @@ impl Drop for Peer {
 }
 
 impl Question {
-    fn new(request: &Request, response: &Response) -> Self {
+    fn new(request: &Request, response: &Response, log: bool) -> Self {
         Self {
             method: text(&request.method),
             target: text(&request.target),
@@ -134,6 +137,7 @@ impl Question {
             status: response.status.unwrap_or(200),
             response_headers: response.headers.iter().map(pair).collect(),
             response_body: text(response.body.as_bytes()),
+            log,
         }
     }
 }
