@@ -218,5 +218,5 @@ fn begins_with_text(pattern: &Hir) -> bool {
     few && texts.min_literal_len().is_some_and(|length| length >= TEXT_BYTES_MIN)
 }
 
-const TEXTS_MAX: usize = 8;
+const TEXTS_MAX: usize = 64;
 const TEXT_BYTES_MIN: usize = 3;

@@ -12,7 +12,7 @@ use heavy::{Heavy, heavy};
 /// Least parts of the bound, in per cent, that an honest request leaves: the first of its kind on a
 /// thread, and any later one.
 const FIRST_LEAVES: u64 = 10;
-const LATER_LEAVES: u64 = 30;
+const LATER_LEAVES: u64 = 25;
 
 /// Work of a request on a new thread, of the same once more, and the bound.
 fn cost(profile: &Profile, heavy: &Heavy) -> (u64, u64, u64) {
