@@ -10,7 +10,7 @@ use waf_rules::{Profile, Ruleset, Transaction};
 
 use crate::kinds::{self, Request};
 use crate::peer::{self, Peer};
-use crate::rulesets::{crs, profile};
+use crate::rulesets::{crs, profile, unbounded};
 use crate::{cpu_time, inspect};
 
 /// What asks for this table alone.
@@ -52,6 +52,7 @@ struct Row {
 struct Level {
     paranoia: u8,
     profile: Profile,
+    unbounded: Profile,
     theirs: Peer,
     bare: Peer,
 }
@@ -109,6 +110,7 @@ impl Level {
         Ok(Self {
             paranoia,
             profile: profile(&ruleset, paranoia),
+            unbounded: unbounded(&ruleset, paranoia),
             theirs: Peer::start(python, &rules)?,
             bare: Peer::start(python, &[SETUP.to_owned()])?,
         })
@@ -127,7 +129,7 @@ impl Level {
             let (request, response) = requests[0].with_answer();
             let times = [
                 time(&requests, || Transaction::new(self.profile.clone())),
-                time(&requests[..1], || Transaction::exhaustive(self.profile.clone())),
+                time(&requests[..1], || Transaction::exhaustive(self.unbounded.clone())),
                 self.theirs.ask(&request, &response)?.1,
                 self.bare.ask(&request, &response)?.1,
             ];
