@@ -8,7 +8,6 @@ use crate::harness::client::{Client, Request, Response, timed};
 use crate::harness::gateway::{Gateway, Setup, action, findings};
 use crate::harness::h2::{self, H2Client, H2Origin};
 use crate::harness::origin::{Answer, Origin, Seen};
-use crate::harness::tls::{Authority, TlsClient};
 
 const RULES: &str = r#"
 SecRule RESPONSE_HEADERS:X-Debug "@rx ." "id:101,phase:3,deny,status:403,msg:'debug field',tag:'attack-disclosure'"
@@ -55,15 +54,7 @@ fn gateway(origin: &Origin) -> Gateway {
 
 /// The same behind TLS, for HTTP/2.
 fn gateway_over_tls(service: &str) -> (Gateway, H2Client) {
-    let authority = Authority::new("tests");
-    let leaf = authority.leaf(&["a.test"]);
-    let listener = "listeners: { public: { bind: \"127.0.0.1:0\", tls: { certificates: [{ cert: cert.pem, key: key.pem }] } } }";
-    let gateway = setup(&format!("{}\n{listener}", config(service)))
-        .file("cert.pem", &leaf.cert)
-        .file("key.pem", &leaf.key)
-        .start();
-    let client = H2Client::connect(TlsClient::trusting(&authority), gateway.address(), "a.test");
-    (gateway, client)
+    h2::gateway(&config(service), &[("leaks.conf", RULES)])
 }
 
 /// What the service answers: the last segment of the path says it.

@@ -4,9 +4,8 @@
 use crate::harness::client::Request;
 use crate::harness::coding::coded;
 use crate::harness::gateway::{Gateway, Setup, action, findings};
-use crate::harness::h2::{self, H2Client};
+use crate::harness::h2;
 use crate::harness::origin::{Answer, Origin, Seen};
-use crate::harness::tls::{Authority, TlsClient};
 
 const KIB: usize = 1024;
 const RULES: &str = r#"
@@ -28,6 +27,11 @@ routes:
   - {{ id: watch, match: {{ path: "/watch/*" }}, to: web, public: "a test", waf: watch }}
 "#
     )
+}
+
+fn gateway(origin: &Origin) -> Gateway {
+    let config = config(&format!("endpoints: [\"{}\"]", origin.address()));
+    Setup::new(&config).file("leaks.conf", RULES).start()
 }
 
 fn page(leaks: bool) -> String {
@@ -112,9 +116,7 @@ const CASES: &[(&str, u16, &str, &str)] = &[
 #[test]
 fn the_rules_see_what_the_client_will_read() {
     let origin = Origin::start(answer);
-    let gateway = Setup::new(&config(&format!("endpoints: [\"{}\"]", origin.address())))
-        .file("leaks.conf", RULES)
-        .start();
+    let gateway = gateway(&origin);
     for (path, status, finding, _) in CASES {
         let answer =
             Request::get(path).header("accept-encoding", "gzip, br").send(gateway.address());
@@ -147,16 +149,8 @@ fn expect_events(gateway: &Gateway) {
 #[test]
 fn the_same_over_http2() {
     let origin = Origin::start(answer);
-    let authority = Authority::new("coded");
-    let leaf = authority.leaf(&["a.test"]);
-    let listener = "listeners: { public: { bind: \"127.0.0.1:0\", tls: { certificates: [{ cert: cert.pem, key: key.pem }] } } }";
     let config = config(&format!("endpoints: [\"{}\"]", origin.address()));
-    let gateway = Setup::new(&format!("{config}\n{listener}"))
-        .file("leaks.conf", RULES)
-        .file("cert.pem", &leaf.cert)
-        .file("key.pem", &leaf.key)
-        .start();
-    let client = H2Client::connect(TlsClient::trusting(&authority), gateway.address(), "a.test");
+    let (gateway, client) = h2::gateway(&config, &[("leaks.conf", RULES)]);
     for (path, status, finding, _) in CASES {
         let answer = client.send(h2::request("GET", &format!("https://a.test{path}"), ""));
         assert_eq!(answer.status().as_u16(), *status, "{path}");
@@ -172,9 +166,7 @@ fn the_same_over_http2() {
 #[test]
 fn heads_without_a_body_are_no_unreadable_answers() {
     let origin = Origin::start(answer);
-    let gateway = Setup::new(&config(&format!("endpoints: [\"{}\"]", origin.address())))
-        .file("leaks.conf", RULES)
-        .start();
+    let gateway = gateway(&origin);
     for path in ["/whole/two", "/whole/cut", "/whole/gzip-leak"] {
         assert_eq!(Request::new("HEAD", path).send(gateway.address()).status, 200, "{path}");
     }

@@ -9,9 +9,8 @@ use rustix::process::Signal;
 use crate::harness::client::{Client, Request, raw};
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, Setup, action};
-use crate::harness::h2::{self, H2Client};
+use crate::harness::h2;
 use crate::harness::origin::{Answer, Origin};
-use crate::harness::tls::{Authority, TlsClient};
 
 /// Rules that say what they see.
 const SHOW: &str = r#"
@@ -81,15 +80,8 @@ fn rules_see_the_bytes_of_http1() {
 
 #[test]
 fn rules_see_what_http2_decodes() {
-    let (origin, authority) = (Origin::echo(), Authority::new("tests"));
-    let leaf = authority.leaf(&["a.test"]);
-    let listener = "listeners: { public: { bind: \"127.0.0.1:0\", tls: { certificates: [{ cert: cert.pem, key: key.pem }] } } }";
-    let gateway = Setup::new(&format!("{}\n{listener}", config(&origin, LOG)))
-        .file("show.conf", SHOW)
-        .file("cert.pem", &leaf.cert)
-        .file("key.pem", &leaf.key)
-        .start();
-    let client = H2Client::connect(TlsClient::trusting(&authority), gateway.address(), "a.test");
+    let origin = Origin::echo();
+    let (gateway, client) = h2::gateway(&config(&origin, LOG), &[("show.conf", SHOW)]);
     let mut request = h2::request("GET", "https://a.test:8443/a/../b?q=%41", "");
     for value in ["1", "2"] {
         request.headers_mut().append("x-twice", HeaderValue::from_static(value));

@@ -7,10 +7,9 @@ use serde_json::{Value, json};
 
 use crate::harness::client::{Client, Request, Response, chunked, connect, raw};
 use crate::harness::coding::coded;
-use crate::harness::gateway::{Gateway, Setup, action};
-use crate::harness::h2::{self, H2Client};
+use crate::harness::gateway::{Gateway, action};
+use crate::harness::h2;
 use crate::harness::origin::{Answer, Origin};
-use crate::harness::tls::{Authority, TlsClient};
 
 const ATTACK: &str = "1' UNION SELECT password FROM users--";
 const KIB: usize = 1024;
@@ -547,15 +546,8 @@ fn too_much_to_inspect() {
 
 #[test]
 fn bodies_over_http2() {
-    let (origin, authority) = (sizes(), Authority::new("tests"));
-    let leaf = authority.leaf(&["a.test"]);
-    let config = format!(
-        "{}\nlisteners: {{ public: {{ bind: \"127.0.0.1:0\", tls: {{ certificates: [{{ cert: cert.pem, key: key.pem }}] }} }} }}",
-        config(&origin)
-    );
-    let gateway =
-        Setup::new(&config).file("cert.pem", &leaf.cert).file("key.pem", &leaf.key).start();
-    let client = H2Client::connect(TlsClient::trusting(&authority), gateway.address(), "a.test");
+    let origin = sizes();
+    let (gateway, client) = h2::gateway(&config(&origin), &[]);
     let send = |body: &str, part: usize| {
         let parts = body.as_bytes().chunks(part).map(Bytes::copy_from_slice).collect();
         let mut request = h2::streamed("POST", "https://a.test/x", parts);

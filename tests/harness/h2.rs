@@ -20,7 +20,8 @@ use tokio::runtime::Runtime;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::DEADLINE;
-use super::tls::TlsClient;
+use super::gateway::{Gateway, Setup};
+use super::tls::{Authority, TlsClient};
 
 type Body = BoxBody<Bytes, Infallible>;
 
@@ -30,6 +31,23 @@ pub struct H2Client {
     sender: SendRequest<Body>,
     /// Resolves when the connection ends.
     end: tokio::task::JoinHandle<Result<(), hyper::Error>>,
+}
+
+/// The listener that [`gateway`] adds.
+const LISTENER: &str = "listeners: { public: { bind: \"127.0.0.1:0\", tls: { certificates: [{ cert: cert.pem, key: key.pem }] } } }";
+
+/// A gateway that serves `a.test` over TLS, with files beside its configuration, which names no listeners; and its client.
+#[track_caller]
+pub fn gateway(config: &str, files: &[(&str, &str)]) -> (Gateway, H2Client) {
+    let authority = Authority::new("tests");
+    let leaf = authority.leaf(&["a.test"]);
+    let setup = Setup::new(&format!("{config}\n{LISTENER}"))
+        .file("cert.pem", &leaf.cert)
+        .file("key.pem", &leaf.key);
+    let add = |setup: Setup, (name, text): &(&str, &str)| setup.file(name, text);
+    let gateway = files.iter().fold(setup, add).start();
+    let client = H2Client::connect(TlsClient::trusting(&authority), gateway.address(), "a.test");
+    (gateway, client)
 }
 
 impl H2Client {
