@@ -13,14 +13,15 @@ use http::header::{CONTENT_LENGTH, EXPECT};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
+use super::begun;
 use super::proxy::Context;
 use crate::base::bounds;
 use crate::base::code::Code;
 use crate::base::decision::Finding;
-use crate::pipeline;
 use crate::pipeline::exchange::Exchange;
 use crate::pipeline::mode::Refused;
 use crate::stages::waf::decide::{Appetite, too_large};
+use crate::telemetry::Telemetry;
 
 /// Size of the framework's replay buffer.
 const REPLAY_BYTES: usize = 64 * 1024;
@@ -52,12 +53,13 @@ enum Read {
 
 /// Reads and inspects what the route's rules want to see, as far as that can be done before the service is asked.
 pub(super) async fn read(
+    telemetry: &Telemetry,
     session: &mut Session,
     context: &mut Context,
 ) -> Result<Result<(), Refused>> {
     let exchange = context.exchange()?;
     let Some(appetite) = appetite(session, exchange) else {
-        return Ok(without_body(session, exchange));
+        return Ok(without_body(telemetry, session, exchange));
     };
     let declared = declared_length(session);
     if declared.is_some_and(|length| length > appetite.bytes) && appetite.reject {
@@ -78,7 +80,7 @@ pub(super) async fn read(
             Err(exchange.ledger.refuse(too_large(appetite.bytes)))
         }
         Read::Complete | Read::Beginning => {
-            inspect(exchange, &bytes, matches!(read, Read::Complete))
+            inspect(telemetry, exchange, &bytes, matches!(read, Read::Complete))
         }
         Read::Outgrown => Ok(()),
     };
@@ -98,7 +100,12 @@ pub(super) async fn read(
 }
 
 /// A chunk on its way to the service.
-pub(super) fn forward(body: &mut Option<Bytes>, end: bool, context: &mut Context) -> Result<()> {
+pub(super) fn forward(
+    telemetry: &Telemetry,
+    body: &mut Option<Bytes>,
+    end: bool,
+    context: &mut Context,
+) -> Result<()> {
     match &mut context.held {
         Held::Nothing => Ok(()),
         Held::Whole(whole) => {
@@ -115,12 +122,17 @@ pub(super) fn forward(body: &mut Option<Bytes>, end: bool, context: &mut Context
             context.held = Held::Nothing;
             Ok(())
         }
-        Held::Waiting(_) => wait(body, end, context),
+        Held::Waiting(_) => wait(telemetry, body, end, context),
     }
 }
 
 /// Collects until the verdict. An empty chunk sends nothing; `None` would end the body.
-fn wait(body: &mut Option<Bytes>, end: bool, context: &mut Context) -> Result<()> {
+fn wait(
+    telemetry: &Telemetry,
+    body: &mut Option<Bytes>,
+    end: bool,
+    context: &mut Context,
+) -> Result<()> {
     let Held::Waiting(mut bytes) = std::mem::take(&mut context.held) else { return Ok(()) };
     if let Some(chunk) = body.take() {
         bytes.extend_from_slice(&chunk);
@@ -141,7 +153,7 @@ fn wait(body: &mut Option<Bytes>, end: bool, context: &mut Context) -> Result<()
         *body = Some(Bytes::new());
         return Ok(());
     }
-    if inspect(exchange, &bytes, end).is_err() {
+    if inspect(telemetry, exchange, &bytes, end).is_err() {
         return Err(refused());
     }
     *body = Some(bytes.freeze());
@@ -154,13 +166,17 @@ fn refused() -> Box<Error> {
 }
 
 /// Most rules, those about the query included, decide in the body phase: it comes without a body too.
-fn without_body(session: &mut Session, exchange: &mut Exchange) -> Result<(), Refused> {
-    if let Some(inspection) = &mut exchange.inspection
-        && (session.is_upgrade_req() || !session.as_downstream_mut().is_body_empty())
-    {
-        inspection.skip_body();
-    }
-    pipeline::body(exchange)
+fn without_body(
+    telemetry: &Telemetry,
+    session: &mut Session,
+    exchange: &mut Exchange,
+) -> Result<(), Refused> {
+    let skipped = session.is_upgrade_req() || !session.as_downstream_mut().is_body_empty();
+    begun::judge_body(telemetry, exchange, |inspection| {
+        if skipped {
+            inspection.skip_body();
+        }
+    })
 }
 
 /// `None`: nothing to read, or a stream that must not be held. An upgrade request with a body was refused at the door, so
@@ -202,10 +218,13 @@ async fn read_until(
 }
 
 /// Feeds the rules and asks for their verdict.
-fn inspect(exchange: &mut Exchange, bytes: &[u8], complete: bool) -> Result<(), Refused> {
-    let Some(inspection) = &mut exchange.inspection else { return Ok(()) };
-    inspection.feed(bytes, complete);
-    pipeline::body(exchange)
+fn inspect(
+    telemetry: &Telemetry,
+    exchange: &mut Exchange,
+    bytes: &[u8],
+    complete: bool,
+) -> Result<(), Refused> {
+    begun::judge_body(telemetry, exchange, |inspection| inspection.feed(bytes, complete))
 }
 
 fn declared_length(session: &Session) -> Option<usize> {

@@ -21,9 +21,14 @@ static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Fields by which a client could claim what only proxies may say, or steer a service past our decision
-/// (CVE-2026-40575: override and original-URL fields).
-static NEVER_FROM_CLIENTS: [&str; 12] = [
+/// (CVE-2026-40575: override and original-URL fields). Those of them that a service gets, it gets from us.
+static NEVER_FROM_CLIENTS: [&str; 17] = [
     "forwarded",
+    "traceparent",
+    "tracestate",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-request-id",
     "x-forwarded-host",
     "x-forwarded-port",
     "x-forwarded-prefix",
@@ -70,7 +75,7 @@ fn change<T>(request: &mut RequestHeader, change: impl FnOnce(&mut request::Part
 pub(super) fn to_upstream(
     request: &mut RequestHeader,
     exchange: &Exchange,
-    trace: Option<&Trace>,
+    trace: &Trace,
 ) -> Result<()> {
     let Some(route) = exchange.route() else {
         return Err(Error::explain(ErrorType::InternalError, "no route"));
@@ -85,47 +90,60 @@ pub(super) fn to_upstream(
         if let Some(target) = rewritten {
             parts.uri = Uri::from(target);
         }
-        strip(&mut parts.headers, &route.forward);
-        add(&mut parts.headers, exchange, &route.forward, trace);
+        strip(&mut parts.headers, exchange, &route.forward);
+        let put = |name: &HeaderName, value: HeaderValue| {
+            parts.headers.append(name, value);
+        };
+        for_service(exchange, &route.forward, trace, put);
     });
     Ok(())
 }
 
 /// Removes what is not the client's to say.
-fn strip(headers: &mut HeaderMap, forward: &Forward) {
-    let strips = |name: &&HeaderName| {
-        // We answered `100 Continue` ourselves when we read the body.
-        **name == EXPECT || is_never_from_clients(name.as_str()) || forward.strips(name.as_str())
-    };
+fn strip(headers: &mut HeaderMap, exchange: &Exchange, forward: &Forward) {
+    let watched = answer::is_watched(exchange);
+    let strips = |name: &&HeaderName| stays_here(name, forward) || (watched && is_of_answers(name));
     let strip: SmallVec<[HeaderName; 4]> = headers.keys().filter(strips).cloned().collect();
     for name in &strip {
         headers.remove(name);
     }
+    if watched {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
 }
 
-fn add(headers: &mut HeaderMap, exchange: &Exchange, forward: &Forward, trace: Option<&Trace>) {
-    let reading = &exchange.reading;
-    if answer::is_watched(exchange) {
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        // A range is a piece of an answer: a leak that is fetched in pieces matches no rule (CVE-2022-39958). A service
-        // may always send the whole (RFC 9110 §14.2).
-        headers.remove(RANGE);
-        headers.remove(IF_RANGE);
-    }
+/// Whether a client's field goes no further: it is not the client's to set, or we set it ourselves.
+pub(super) fn stays_here(name: &HeaderName, forward: &Forward) -> bool {
+    // We answered `100 Continue` ourselves when we read the body.
+    *name == EXPECT || is_never_from_clients(name.as_str()) || forward.strips(name.as_str())
+}
+
+/// What a client may not ask for when somebody looks at the answer. A range is a piece of an answer: a leak that is
+/// fetched in pieces matches no rule (CVE-2022-39958). A service may always send the whole (RFC 9110 §14.2).
+fn is_of_answers(name: &HeaderName) -> bool {
+    *name == ACCEPT_ENCODING || *name == RANGE || *name == IF_RANGE
+}
+
+/// Calls `put` with each field that a service gets from us. None of the client's has such a name any more.
+pub(super) fn for_service(
+    exchange: &Exchange,
+    forward: &Forward,
+    trace: &Trace,
+    mut put: impl FnMut(&HeaderName, HeaderValue),
+) {
     if let Some(identity) = &exchange.identity {
-        headers.extend(forward.fields(identity));
+        for (name, value) in forward.fields(identity) {
+            put(&name, value);
+        }
     }
-    if let Some(trace) = trace {
-        headers.insert(trace::TRACEPARENT, trace.parent.clone());
-        match &trace.state {
-            Some(state) => headers.insert(trace::TRACESTATE, state.clone()),
-            None => headers.remove(trace::TRACESTATE),
-        };
-        headers.insert(&X_REQUEST_ID, trace.request_id.clone());
+    put(&trace::TRACEPARENT, trace.parent.clone());
+    if let Some(state) = &trace.state {
+        put(&trace::TRACESTATE, state.clone());
     }
-    headers.insert(&X_FORWARDED_FOR, client(exchange));
-    let scheme = if reading.secure { "https" } else { "http" };
-    headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    put(&X_REQUEST_ID, trace.request_id.clone());
+    put(&X_FORWARDED_FOR, client(exchange));
+    let scheme = if exchange.reading.secure { "https" } else { "http" };
+    put(&X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
 }
 
 /// The client's address as a field value.
@@ -141,7 +159,7 @@ fn client(exchange: &Exchange) -> HeaderValue {
 /// be a second spelling of a field that only proxies write, or that frames the message.
 fn is_never_from_clients(name: &str) -> bool {
     // Most fields are told apart by their first letter.
-    if name.starts_with(['f', 'x']) && NEVER_FROM_CLIENTS.contains(&name) {
+    if name.starts_with(['f', 't', 'x']) && NEVER_FROM_CLIENTS.contains(&name) {
         return true;
     }
     if !name.as_bytes().contains(&b'_') {
@@ -150,11 +168,11 @@ fn is_never_from_clients(name: &str) -> bool {
     let name = name.replace('_', "-");
     NEVER_FROM_CLIENTS.contains(&name.as_str())
         || name.starts_with("x-forwarded-")
-        || matches!(name.as_str(), "x-request-id" | "content-length" | "transfer-encoding")
+        || matches!(name.as_str(), "content-length" | "transfer-encoding")
 }
 
 /// What goes to the client: the service's answer with what limits say, without what tells about our inside.
-pub(super) fn to_client(response: &mut ResponseHeader, exchange: &Exchange, trace: Option<&Trace>) {
+pub(super) fn to_client(response: &mut ResponseHeader, exchange: &Exchange, trace: &Trace) {
     let empty = ResponseHeader::from(http::Response::new(()).into_parts().0);
     let header = std::mem::replace(response, empty);
     let reason = header.get_reason_phrase();
@@ -163,25 +181,50 @@ pub(super) fn to_client(response: &mut ResponseHeader, exchange: &Exchange, trac
         .map(str::to_owned);
     let mut parts = response::Parts::from(header);
     let upgraded = parts.status == http::StatusCode::SWITCHING_PROTOCOLS;
-    let headers = &mut parts.headers;
-    let hides = |name: &&HeaderName| {
-        **name == SERVER || **name == X_POWERED_BY || (**name == CONNECTION && !upgraded)
-    };
-    let hidden: SmallVec<[HeaderName; 4]> = headers.keys().filter(hides).cloned().collect();
-    for name in &hidden {
-        headers.remove(name);
-    }
-    for (name, value) in &exchange.answer_fields {
-        headers.append(name, value.clone());
-    }
-    if let Some(trace) = trace {
-        headers.insert(&X_REQUEST_ID, trace.request_id.clone());
-    }
-    // A service's own field wins. HSTS is not ours to set: it binds a whole host for a year.
-    headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    fields_to_client(&mut parts.headers, exchange, trace, upgraded);
     *response = ResponseHeader::from(parts);
     if reason.is_some() {
         // A phrase that was written once is valid; only the framework's own parser makes them.
         let _ = response.set_reason_phrase(reason.as_deref());
+    }
+}
+
+/// The same for the fields alone.
+pub(super) fn fields_to_client(
+    headers: &mut HeaderMap,
+    exchange: &Exchange,
+    trace: &Trace,
+    upgraded: bool,
+) {
+    let hides = |name: &&HeaderName| is_hidden(name) && !(upgraded && **name == CONNECTION);
+    let hidden: SmallVec<[HeaderName; 4]> = headers.keys().filter(hides).cloned().collect();
+    for name in &hidden {
+        headers.remove(name);
+    }
+    let own_nosniff = headers.contains_key(X_CONTENT_TYPE_OPTIONS);
+    for_client(exchange, trace, own_nosniff, |name, value| {
+        headers.append(name, value.clone());
+    });
+}
+
+/// Whether a service's field goes no further: it tells about our inside, concerns one connection, or is ours to set.
+pub(super) fn is_hidden(name: &HeaderName) -> bool {
+    [&SERVER, &X_POWERED_BY, &CONNECTION, &X_REQUEST_ID].contains(&name)
+}
+
+/// Calls `put` with each field that an answer gets from us. A service's own `nosniff` wins. HSTS is not ours to set: it
+/// binds a whole host for a year.
+pub(super) fn for_client(
+    exchange: &Exchange,
+    trace: &Trace,
+    own_nosniff: bool,
+    mut put: impl FnMut(&HeaderName, &HeaderValue),
+) {
+    for (name, value) in &exchange.answer_fields {
+        put(name, value);
+    }
+    put(&X_REQUEST_ID, &trace.request_id);
+    if !own_nosniff {
+        put(&X_CONTENT_TYPE_OPTIONS, &HeaderValue::from_static("nosniff"));
     }
 }

@@ -7,6 +7,7 @@ use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
 use pingora::time::fast_timeout::set_fast_timeout_to_tokio_threshold;
 
+use super::idle::Idle;
 use super::proxy::Proxy;
 use crate::config::live::Live;
 use crate::telemetry::Telemetry;
@@ -19,6 +20,7 @@ pub struct Gateway {
     pub live: Arc<Live>,
     pub telemetry: Arc<Telemetry>,
     pub(super) proxy: Arc<HttpProxy<Proxy>>,
+    pub(super) idle: Arc<Idle>,
 }
 
 impl Gateway {
@@ -33,7 +35,10 @@ impl Gateway {
         // The framework's own timers stay in a tree until they would have fired, used or not. Tokio's go when dropped.
         set_fast_timeout_to_tokio_threshold(Some(Duration::ZERO));
         let app = Proxy::new(live.clone(), telemetry.clone());
-        let proxy = Arc::new(http_proxy(&Arc::new(conf), app));
-        Arc::new(Gateway { live, telemetry, proxy })
+        let conf = Arc::new(conf);
+        let proxy = Arc::new(http_proxy(&conf, app));
+        let idle = Idle::new(&conf);
+        tokio::spawn(Idle::sweep(Arc::downgrade(&idle)));
+        Arc::new(Gateway { live, telemetry, proxy, idle })
     }
 }

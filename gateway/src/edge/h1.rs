@@ -13,11 +13,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, timeout_at};
 
+use super::direct::{ClientHead, Passed};
 use super::gateway::Gateway;
 use super::listener::Stop;
+use super::proxy::Brought;
 use super::reply::Reply;
 use super::stream::Gathered;
-use super::{audit, matches};
+use super::{begun, direct, matches};
 use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding};
@@ -70,7 +72,7 @@ pub(super) async fn serve(
             }
         };
         let now = Now::read();
-        let Admitted { arrival, request, rest, left } =
+        let Admitted { arrival, request, bodiless, rest, left } =
             match admit(&mut bytes, length, &connection, now) {
                 Ok(admitted) => admitted,
                 Err(finding) => {
@@ -83,16 +85,53 @@ pub(super) async fn serve(
             Left::Chunks(chunks) => boundary.chunked(chunks),
             Left::Unknown => boundary.open(),
         }
-        let mut session = ServerSession::new_http1(stream);
-        session.set_pipelined_prefix(request);
-        session.set_connection_user_context(Some(Box::new(arrival)));
-        let stop = if served == bounds.requests_per_connection { &LAST } else { stop };
-        match gateway.proxy.process_new_http(session, stop).await {
-            Some(reused) => stream = reused.consume().0,
+        let last = served == bounds.requests_per_connection;
+        let request = Request { arrival, bytes: request, bodiless };
+        match carry(gateway, stream, request, last, stop).await {
+            Some(kept) => stream = kept,
             None => return,
         }
         boundary.open();
     }
+}
+
+/// A request, its head whole and judged.
+struct Request {
+    arrival: Arrival,
+    bytes: BytesMut,
+    bodiless: bool,
+}
+
+/// Carries a request the direct way or through the framework. `None`: its connection has ended.
+async fn carry(
+    gateway: &Gateway,
+    mut stream: Stream,
+    request: Request,
+    last: bool,
+    stop: &Stop,
+) -> Option<Stream> {
+    let Request { arrival, bytes, bodiless } = request;
+    let bytes = bytes.freeze();
+    let head = bodiless.then(|| ClientHead::read(bytes.clone())).flatten();
+    let brought = match &head {
+        None => Brought::Arrival(arrival),
+        Some(head) => {
+            let last = last || *stop.borrow();
+            // Boxed: it would be a part of every idle connection.
+            match Box::pin(direct::serve(gateway, &mut stream, head, arrival, last)).await {
+                Passed::Kept => return Some(stream),
+                Passed::Ended => return None,
+                Passed::ToFramework(begun) => Brought::Decided(begun),
+            }
+        }
+    };
+    drop(head);
+    let mut session = ServerSession::new_http1(stream);
+    session.set_pipelined_prefix(bytes.into());
+    session.set_connection_user_context(Some(Box::new(brought)));
+    let stop = if last { &LAST } else { stop };
+    let reused = gateway.proxy.process_new_http(session, stop).await?;
+    Some(reused.consume().0)
 }
 
 /// Reads until `bytes` holds a whole head, whose length it returns. `None`: the client left, or was idle.
@@ -206,6 +245,8 @@ struct Admitted {
     arrival: Arrival,
     /// What was read of it.
     request: BytesMut,
+    /// It has no body, and says nothing of one.
+    bodiless: bool,
     /// What was read after it.
     rest: BytesMut,
     left: Left,
@@ -233,6 +274,7 @@ fn admit(
     // The framework's parser refuses bytes that we only encode: it gets the canonical line.
     let line = canonical.rewritten.then(|| rewritten_line(&head, &canonical.target()));
     let old_line = head.method.len() + 1 + head.target.len();
+    let bodiless = head.framing == Framing::None && !head.upgrade;
     let (end, left) = match head.framing {
         Framing::None if head.upgrade => (length, Left::Unknown),
         Framing::None => (length, Left::Bytes(0)),
@@ -254,7 +296,7 @@ fn admit(
     }
     let arrival =
         Arrival { connection: connection.clone(), now, canonical: Some(canonical), raw_target };
-    Ok(Admitted { arrival, request, rest, left })
+    Ok(Admitted { arrival, request, bodiless, rest, left })
 }
 
 /// Walks along what is here of a body in chunks.
@@ -296,12 +338,9 @@ async fn refuse(
     matches::log(&gateway.telemetry, &mut exchange);
     let Some(finding) = exchange.ledger.decisive_finding() else { return };
     let reply = Reply::problem(finding, trace.context.request_id().as_str());
-    let answer = if raw.is_simple() { Vec::new() } else { reply.into_bytes() };
+    let answer = if raw.is_simple() { Vec::new() } else { reply.into_bytes(false) };
     let status = if answer.is_empty() { 0 } else { finding.code.status().as_u16() };
-    let audit = audit::facts(&mut exchange, None, None);
-    let mut event = exchange.finish(None, End { status, ..End::default() });
-    event.audit = audit;
-    gateway.telemetry.record(event);
+    begun::finish(&gateway.telemetry, exchange, None, None, End { status, ..End::default() });
     let answer = async {
         stream.write_all(&answer).await?;
         stream.flush().await?;

@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora::utils::tls::{WrappedX509, parse_x509};
-use pingora::{Error, ErrorType, Result};
+use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::fields;
 use super::proxy::{Context, is_unanswered};
@@ -18,6 +18,7 @@ use crate::base::bounds;
 use crate::base::clock::Now;
 use crate::base::code::Stage;
 use crate::base::event::UpstreamFacts;
+use crate::pipeline::exchange::Exchange;
 use crate::stages::upstream::{Peer, Tried, UpstreamTls};
 
 /// The attempts of one exchange.
@@ -31,38 +32,92 @@ pub(super) struct Attempt {
     started: Instant,
 }
 
-/// Chooses a peer. The permit is asked for here: this is the only way to a service.
+impl Attempt {
+    /// Chooses a peer, for the first attempt or the one after `earlier`. The permit is asked for here: this is the only
+    /// way to a service.
+    pub(super) fn choose(
+        earlier: Option<Box<Attempt>>,
+        exchange: &mut Exchange,
+    ) -> Result<Box<Attempt>> {
+        let (now, mut tried, next, started) = match earlier {
+            Some(attempt) => (Now::read(), attempt.tried, attempt.next, attempt.started),
+            None => {
+                let now = exchange.last_lap();
+                (now, Tried::new(), None, now.instant)
+            }
+        };
+        if exchange.permit().is_none() {
+            return Err(Error::explain(ErrorType::InternalError, "no permit"));
+        }
+        let Some(service) = exchange.route().and_then(|route| route.service.clone()) else {
+            return Err(Error::explain(ErrorType::InternalError, "route without service"));
+        };
+        let picked = next.map_or_else(|| service.pick(&tried, now), Ok);
+        let peer = match exchange.ledger.demand(picked) {
+            Ok(peer) => peer,
+            Err(_refused) => return Err(Error::new(ErrorType::HTTPStatus(503))),
+        };
+        tried.add(&peer);
+        exchange.upstream = Some(UpstreamFacts {
+            service: service.name.clone(),
+            endpoint: Some(peer.address),
+            attempts: u32::try_from(tried.attempts()).unwrap_or(u32::MAX),
+            reused: false,
+            response: None,
+            status: None,
+        });
+        Ok(Box::new(Attempt { tried, peer, next: None, started }))
+    }
+
+    pub(super) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// A connection stands.
+    pub(super) fn connected(&mut self, exchange: &mut Exchange, reused: bool) {
+        self.peer.connected();
+        if let Some(facts) = &mut exchange.upstream {
+            facts.reused = reused;
+        }
+    }
+
+    /// No connection: nothing was sent.
+    pub(super) fn refused(&mut self) {
+        self.peer.refused(Now::read());
+    }
+
+    /// The service answered.
+    pub(super) fn answered(&self, exchange: &mut Exchange, status: StatusCode) {
+        let now = exchange.ledger.lap(Stage::Upstream);
+        if let Some(facts) = &mut exchange.upstream {
+            facts.status = Some(status.as_u16());
+            facts.response = Some(now.saturating_duration_since(self.started));
+        }
+    }
+
+    /// Whether there is another attempt, which takes one out of the service's budget. It needs another endpoint: without
+    /// one the failure of this attempt is the answer.
+    pub(super) fn may_repeat(&mut self, exchange: &Exchange, method: &Method) -> bool {
+        let Some(service) = exchange.route().and_then(|route| route.service.as_ref()) else {
+            return false;
+        };
+        let now = Now::read();
+        let Ok(peer) = service.pick(&self.tried, now) else { return false };
+        // Last, because it takes one retry out of the budget.
+        if !service.may_retry(method, &self.tried, now) {
+            return false;
+        }
+        self.next = Some(peer);
+        true
+    }
+}
+
+/// Chooses a peer for the framework.
 pub(super) fn choose(session: &Session, context: &mut Context) -> Result<Box<HttpPeer>> {
     let earlier = context.attempt.take();
-    let exchange = context.exchange()?;
-    let (now, mut tried, next, started) = match earlier {
-        Some(attempt) => (Now::read(), attempt.tried, attempt.next, attempt.started),
-        None => {
-            let now = exchange.last_lap();
-            (now, Tried::new(), None, now.instant)
-        }
-    };
-    if exchange.permit().is_none() {
-        return Err(Error::explain(ErrorType::InternalError, "no permit"));
-    }
-    let Some(service) = exchange.route().and_then(|route| route.service.clone()) else {
-        return Err(Error::explain(ErrorType::InternalError, "route without service"));
-    };
-    let picked = next.map_or_else(|| service.pick(&tried, now), Ok);
-    let peer = match exchange.ledger.demand(picked) {
-        Ok(peer) => peer,
-        Err(_refused) => return Err(Error::new(ErrorType::HTTPStatus(503))),
-    };
-    tried.add(&peer);
-    exchange.upstream = Some(UpstreamFacts {
-        service: service.name.clone(),
-        endpoint: Some(peer.address),
-        attempts: u32::try_from(tried.attempts()).unwrap_or(u32::MAX),
-        reused: false,
-        response: None,
-        status: None,
-    });
-    let mut target = Box::new(framework_peer(&peer));
+    let attempt = Attempt::choose(earlier, context.exchange()?)?;
+    let peer = &attempt.peer;
+    let mut target = Box::new(framework_peer(peer));
     if session.is_upgrade_req() && !peer.http2 {
         let connect_timeout = peer.timeouts.connect;
         target.options.custom_l4 =
@@ -74,37 +129,28 @@ pub(super) fn choose(session: &Session, context: &mut Context) -> Result<Box<Htt
         // Nothing is there that the framework would have to strip: it need not look a dozen times.
         target.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
     }
-    context.attempt = Some(Box::new(Attempt { tried, peer, next: None, started }));
+    context.attempt = Some(attempt);
     Ok(target)
 }
 
 /// A connection stands.
 pub(super) fn connected(context: &mut Context, reused: bool) {
-    if let Some(attempt) = &mut context.attempt {
-        attempt.peer.connected();
-    }
-    if let Ok(exchange) = context.exchange()
-        && let Some(facts) = &mut exchange.upstream
-    {
-        facts.reused = reused;
+    if let (Some(attempt), Some(exchange)) = (&mut context.attempt, &mut context.exchange) {
+        attempt.connected(exchange, reused);
     }
 }
 
 /// The service answered.
 pub(super) fn answered(context: &mut Context, status: StatusCode) {
-    let started = context.attempt.as_ref().map(|attempt| attempt.started);
-    let Ok(exchange) = context.exchange() else { return };
-    let now = exchange.ledger.lap(Stage::Upstream);
-    if let Some(facts) = &mut exchange.upstream {
-        facts.status = Some(status.as_u16());
-        facts.response = started.map(|started| now.saturating_duration_since(started));
+    if let (Some(attempt), Some(exchange)) = (&context.attempt, &mut context.exchange) {
+        attempt.answered(exchange, status);
     }
 }
 
 /// No connection: nothing was sent, so any method may be tried elsewhere.
 pub(super) fn refused(session: &Session, context: &mut Context, error: Box<Error>) -> Box<Error> {
     if let Some(attempt) = &mut context.attempt {
-        attempt.peer.refused(Now::read());
+        attempt.refused();
     }
     retry_if(session, context, error, &Method::GET)
 }
@@ -118,15 +164,8 @@ pub(super) fn broke(
 ) -> Box<Error> {
     let mut error = error;
     let replayable = !session.as_downstream().retry_buffer_truncated();
-    let transport = matches!(
-        error.etype(),
-        ErrorType::ConnectionClosed
-            | ErrorType::ReadError
-            | ErrorType::WriteError
-            | ErrorType::H2Error
-    );
     error.retry.decide_reuse(reused);
-    if error.esource() != &pingora::ErrorSource::Upstream || !replayable || !transport {
+    if !replayable || !is_broken_transport(&error) {
         error.set_retry(false);
         return error;
     }
@@ -134,7 +173,6 @@ pub(super) fn broke(
     retry_if(session, context, error, &method)
 }
 
-/// Another attempt needs another endpoint: without one the failure of this attempt is the answer.
 fn retry_if(
     session: &Session,
     context: &mut Context,
@@ -142,29 +180,28 @@ fn retry_if(
     method: &Method,
 ) -> Box<Error> {
     let mut error = error;
-    error.set_retry(is_untouched(session, context) && next(context, method).is_some());
+    let untouched = is_unanswered(session);
+    let again = match (&context.exchange, &mut context.attempt) {
+        (Some(exchange), Some(attempt)) if untouched && is_untouched(exchange) => {
+            attempt.may_repeat(exchange, method)
+        }
+        _ => false,
+    };
+    error.set_retry(again);
     error
 }
 
-/// Nothing of an answer has reached the client, or the rules that look at answers first.
-fn is_untouched(session: &Session, context: &Context) -> bool {
-    let upstream = context.exchange.as_ref().and_then(|exchange| exchange.upstream.as_ref());
-    is_unanswered(session)
-        && upstream.and_then(|upstream| upstream.status).is_none_or(|status| status < 200)
+/// Nothing of an answer has reached the rules that look at answers, nor the client.
+pub(super) fn is_untouched(exchange: &Exchange) -> bool {
+    let status = exchange.upstream.as_ref().and_then(|upstream| upstream.status);
+    status.is_none_or(|status| status < 200)
 }
 
-fn next(context: &mut Context, method: &Method) -> Option<()> {
-    let route = context.exchange.as_ref().and_then(|exchange| exchange.route())?;
-    let service = route.service.clone()?;
-    let attempt = context.attempt.as_mut()?;
-    let now = Now::read();
-    let peer = service.pick(&attempt.tried, now).ok()?;
-    // Last, because it takes one retry out of the budget.
-    if !service.may_retry(method, &attempt.tried, now) {
-        return None;
-    }
-    attempt.next = Some(peer);
-    Some(())
+/// The service's side of the connection broke: another may hold.
+pub(super) fn is_broken_transport(error: &Error) -> bool {
+    use ErrorType::{ConnectionClosed, H2Error, ReadError, WriteError};
+    error.esource() == &ErrorSource::Upstream
+        && matches!(error.etype(), ConnectionClosed | ReadError | WriteError | H2Error)
 }
 
 /// Failures before a connection stands.

@@ -2,13 +2,11 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::FutureExt;
 use http::StatusCode;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
@@ -16,23 +14,19 @@ use pingora::protocols::Digest;
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
-use pingora::{Error, ErrorSource, ErrorType, Result};
+use pingora::{Error, ErrorType, Result};
 
-use super::body::Held;
-use super::peer::Attempt;
+use super::begun::{self, Begun};
+use super::body::{self, Held};
+use super::peer::{self, Attempt};
 use super::reply::Reply;
 use super::watched::Back;
-use super::{answer, audit, fields, matches, peer};
-use crate::base::code::Code;
-use crate::base::decision::Finding;
-use crate::base::event::Outcome;
-use crate::base::net::any_contains;
+use super::{answer, failure, fields, matches};
 use crate::base::raw::RawHead;
 use crate::config::live::Live;
 use crate::pipeline;
 use crate::pipeline::exchange::{Arrival, End, Exchange, Head};
 use crate::pipeline::mode::Refused;
-use crate::stages::normalise::chunks::Broken;
 use crate::telemetry::Telemetry;
 use crate::telemetry::trace::Trace;
 
@@ -48,10 +42,18 @@ pub(super) struct Proxy {
     telemetry: Arc<Telemetry>,
 }
 
+/// What a request of HTTP/1 brings from the door.
+pub(super) enum Brought {
+    Arrival(Arrival),
+    /// Every stage has agreed already. It has no body.
+    Decided(Begun),
+}
+
 /// State of one request between hooks.
 #[derive(Default)]
 pub(super) struct Context {
-    arrival: Option<Box<Arrival>>,
+    brought: Option<Box<Brought>>,
+    decided: bool,
     /// `None` only until the first hook has run.
     pub(super) exchange: Option<Box<Exchange>>,
     trace: Option<Trace>,
@@ -70,10 +72,9 @@ impl Context {
         self.exchange.as_deref_mut().ok_or_else(|| Error::new(ErrorType::InternalError))
     }
 
-    fn exchange_and_trace(&self) -> Result<(&Exchange, Option<&Trace>)> {
-        let exchange = self.exchange.as_deref();
-        let exchange = exchange.ok_or_else(|| Error::new(ErrorType::InternalError))?;
-        Ok((exchange, self.trace.as_ref()))
+    fn exchange_and_trace(&self) -> Result<(&Exchange, &Trace)> {
+        let both = self.exchange.as_deref().zip(self.trace.as_ref());
+        both.ok_or_else(|| Error::new(ErrorType::InternalError))
     }
 }
 
@@ -88,20 +89,18 @@ impl Proxy {
         session: &mut Session,
         context: &mut Context,
     ) -> Result<Result<(), Refused>> {
-        let exchange = context.exchange()?;
-        let raw = if exchange.snapshot.inspects { raw_head(session) } else { Bytes::new() };
-        let head = Head { raw: RawHead::new(&raw), ..head(session) };
-        let decided = AssertUnwindSafe(pipeline::head(exchange, head)).catch_unwind().await;
-        match decided {
-            Ok(Ok(())) => {}
-            Ok(Err(refused)) => return Ok(Err(refused)),
-            Err(_panic) => return Ok(Err(self.panicked(exchange))),
+        if !context.decided {
+            let exchange = context.exchange()?;
+            let raw = if exchange.snapshot.inspects { raw_head(session) } else { Bytes::new() };
+            let head = Head { raw: RawHead::new(&raw), ..head(session) };
+            if let Err(refused) = begun::judge_head(&self.telemetry, exchange, head).await {
+                return Ok(Err(refused));
+            }
+            if let Err(refused) = body::read(&self.telemetry, session, context).await? {
+                return Ok(Err(refused));
+            }
         }
-        if let Err(refused) = super::body::read(session, context).await? {
-            return Ok(Err(refused));
-        }
-        let exchange = context.exchange()?;
-        pipeline::permit(exchange);
+        pipeline::permit(context.exchange()?);
         Ok(Ok(()))
     }
 
@@ -123,13 +122,6 @@ impl Proxy {
             let _ = tokio::time::timeout(Duration::from_secs(2), drain).await;
         }
         Ok(())
-    }
-
-    /// A stage panicked: a bug of ours must not let a request pass.
-    fn panicked(&self, exchange: &mut Exchange) -> Refused {
-        self.telemetry.metrics().panic_caught();
-        log::error!(target: "yett::edge", "a stage panicked; the request is refused");
-        exchange.ledger.refuse(Finding::new(Code::EdgePanic, "a stage panicked"))
     }
 }
 
@@ -159,17 +151,18 @@ impl ProxyHttp for Proxy {
     type CTX = Context;
 
     fn new_ctx(&self) -> Context {
-        let arrival = ARRIVAL.try_with(Cell::take).ok().flatten().map(Box::new);
-        Context { arrival, ..Context::default() }
+        let arrival = ARRIVAL.try_with(Cell::take).ok().flatten();
+        let brought = arrival.map(|arrival| Box::new(Brought::Arrival(arrival)));
+        Context { brought, ..Context::default() }
     }
 
     fn on_connection_reuse(
         &self,
         _: &mut Session,
         context: &mut Context,
-        arrival: Box<dyn Any + Send + Sync>,
+        brought: Box<dyn Any + Send + Sync>,
     ) {
-        context.arrival = arrival.downcast::<Arrival>().ok();
+        context.brought = brought.downcast().ok();
     }
 
     /// None: answers pass as the service made them.
@@ -180,14 +173,18 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         context: &mut Context,
     ) -> Result<()> {
-        let arrival = context.arrival.take().ok_or_else(|| Error::new(ErrorType::InternalError))?;
-        let headers = &session.req_header().headers;
-        let trusted =
-            any_contains(&arrival.connection.listener.trace_trust, arrival.connection.peer.ip());
-        let trace = Trace::of(headers, trusted);
-        let exchange = Exchange::begin(self.live.load(), *arrival, trace.context, headers);
-        context.trace = Some(trace);
-        context.exchange = Some(exchange);
+        let brought = context.brought.take();
+        let begun = match *brought.ok_or_else(|| Error::new(ErrorType::InternalError))? {
+            Brought::Arrival(arrival) => {
+                Begun::new(&self.live, arrival, &session.req_header().headers)
+            }
+            Brought::Decided(begun) => {
+                context.decided = true;
+                begun
+            }
+        };
+        context.trace = Some(begun.trace);
+        context.exchange = Some(begun.exchange);
         fields::forget_spelling(session.req_header_mut());
         session.set_read_timeout(Some(crate::base::bounds::BODY_READ_TIMEOUT));
         if session.is_http2() {
@@ -217,7 +214,7 @@ impl ProxyHttp for Proxy {
     async fn request_body_filter(
         &self,
         session: &mut Session,
-        body: &mut Option<Bytes>,
+        chunk: &mut Option<Bytes>,
         end: bool,
         context: &mut Context,
     ) -> Result<()> {
@@ -226,7 +223,7 @@ impl ProxyHttp for Proxy {
         if session.is_upgrade_req() {
             return Ok(());
         }
-        super::body::forward(body, end, context)
+        body::forward(&self.telemetry, chunk, end, context)
     }
 
     async fn upstream_peer(
@@ -319,13 +316,8 @@ impl ProxyHttp for Proxy {
         if is_unanswered(session)
             && let Some(exchange) = context.exchange.as_deref_mut()
         {
-            if exchange.ledger.decisive().is_none() {
-                match failure(error) {
-                    Some(code) => {
-                        exchange.ledger.refuse(Finding::new(code, error_text(error)));
-                    }
-                    None => return FailToProxy { error_code: 0, can_reuse_downstream: false },
-                }
+            if !failure::is_answerable(exchange, error) {
+                return FailToProxy { error_code: 0, can_reuse_downstream: false };
             }
             // The framework ends the connection after this: the client should read so.
             session.set_keepalive(None);
@@ -341,19 +333,15 @@ impl ProxyHttp for Proxy {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
         answer::restore(&self.telemetry, session, context);
-        let Some(mut exchange) = context.exchange.take() else { return };
-        matches::log(&self.telemetry, &mut exchange);
+        let Some(exchange) = context.exchange.take() else { return };
         let end = End {
             status: answered(session),
             bytes_in: session.body_bytes_read() as u64,
             bytes_out: session.body_bytes_sent() as u64 + context.uncounted_bytes,
-            failed: error.map(outcome),
+            failed: error.map(failure::outcome),
         };
         let answer = session.response_written().map(|response| &response.headers);
-        let audit = audit::facts(&mut exchange, Some(head(session)), answer);
-        let mut event = exchange.finish(Some(head(session)), end);
-        event.audit = audit;
-        self.telemetry.record(event);
+        begun::finish(&self.telemetry, exchange, Some(head(session)), answer, end);
     }
 
     /// The event says it; a line per failed request would let clients fill the disk.
@@ -372,24 +360,6 @@ impl ProxyHttp for Proxy {
     }
 }
 
-/// The finding that a failure of the service stands for; `None` when the client is gone.
-fn failure(error: &Error) -> Option<Code> {
-    use ErrorType::{ConnectTimedout, ReadTimedout, TLSHandshakeTimedout, WriteTimedout};
-    match (error.esource(), error.etype()) {
-        (ErrorSource::Downstream, ReadTimedout) => Some(Code::WafBodyTimeout),
-        (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader | ErrorType::Custom(_)) => {
-            Some(Code::NormaliseFraming)
-        }
-        (ErrorSource::Downstream, _) => is_broken(error).then_some(Code::NormaliseFraming),
-        (_, ConnectTimedout | ReadTimedout | WriteTimedout | TLSHandshakeTimedout) => {
-            Some(Code::UpstreamTimeout)
-        }
-        (ErrorSource::Upstream, etype) if peer::is_connect(etype) => Some(Code::UpstreamConnect),
-        (ErrorSource::Upstream, _) => Some(Code::UpstreamBroken),
-        _ => Some(Code::EdgePanic),
-    }
-}
-
 /// The client still waits for the answer; an interim one such as `100 Continue` is none (RFC 9110 §15.2).
 pub(super) fn is_unanswered(session: &Session) -> bool {
     answered(session) == 0
@@ -402,23 +372,4 @@ fn answered(session: &Session) -> u16 {
         status.is_informational() && *status != StatusCode::SWITCHING_PROTOCOLS
     };
     status.filter(|status| !interim(status)).map_or(0, |status| status.as_u16())
-}
-
-/// The client sent chunks that can be read in more than one way.
-fn is_broken(error: &Error) -> bool {
-    let cause = error.root_cause().downcast_ref::<std::io::Error>();
-    cause.and_then(std::io::Error::get_ref).is_some_and(|inner| inner.is::<Broken>())
-}
-
-/// Type and cause, without what the client or the service sent.
-fn error_text(error: &Error) -> String {
-    format!("{}: {}", error.esource().as_str(), error.etype().as_str())
-}
-
-fn outcome(error: &Error) -> Outcome {
-    match error.esource() {
-        ErrorSource::Downstream => Outcome::ClientGone,
-        ErrorSource::Upstream => Outcome::UpstreamError,
-        _ => Outcome::Error,
-    }
 }

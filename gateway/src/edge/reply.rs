@@ -1,9 +1,10 @@
 //! The one place where a finding becomes an answer (RFC 9457).
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use pingora::http::ResponseHeader;
+use pingora::protocols::http::date::get_cached_date;
 use pingora::proxy::Session;
 use serde_json::{Map, Value, json};
 
@@ -58,19 +59,24 @@ impl Reply {
         Ok(())
     }
 
-    /// The answer as HTTP/1.1 bytes, for requests that never became one. The connection closes after it.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    /// The answer as HTTP/1.1 bytes. Without `keep` the connection closes after it.
+    pub(super) fn into_bytes(self, keep: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(256 + self.body.len());
         let reason = self.status.canonical_reason().unwrap_or("");
         out.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", self.status.as_u16()).as_bytes());
-        for (name, value) in &self.headers {
+        let date = get_cached_date();
+        let dated = std::iter::once((&DATE, &date));
+        for (name, value) in dated.chain(self.headers.iter().map(|(name, value)| (name, value))) {
             out.extend_from_slice(name.as_str().as_bytes());
             out.extend_from_slice(b": ");
             out.extend_from_slice(value.as_bytes());
             out.extend_from_slice(b"\r\n");
         }
-        let end = format!("content-length: {}\r\nconnection: close\r\n\r\n", self.body.len());
-        out.extend_from_slice(end.as_bytes());
+        out.extend_from_slice(format!("content-length: {}\r\n", self.body.len()).as_bytes());
+        if !keep {
+            out.extend_from_slice(b"connection: close\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
         out.extend_from_slice(&self.body);
         out
     }

@@ -53,6 +53,11 @@ pub struct Timeouts {
 }
 
 impl ServicePlan {
+    /// It speaks HTTP/2 and nothing else.
+    pub fn is_http2(&self) -> bool {
+        self.http2
+    }
+
     /// Compiles one service at the current place (`services.NAME`). `None`: the problems say why.
     pub fn compile(
         name: &str,
