@@ -36,3 +36,4 @@ mod tls;
 mod upstream;
 mod waf;
 mod waf_cli;
+mod ways;

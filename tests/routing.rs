@@ -127,7 +127,7 @@ fn answers_without_body_keep_the_connection() {
         }
     }
     assert_eq!(gateway.events(7).len(), 7);
-    assert_eq!(origin.connections(), 1, "the upstream connection is kept too");
+    assert_eq!(origin.connections(), 2, "one for each way through the edge is kept too");
 }
 
 #[test]

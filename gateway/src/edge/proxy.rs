@@ -264,6 +264,10 @@ impl ProxyHttp for Proxy {
         response: &mut ResponseHeader,
         context: &mut Context,
     ) -> Result<()> {
+        if response.status == StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
+            // Nobody asked for another protocol: what follows would be taken for answers.
+            return Err(Error::new(ErrorType::InvalidHTTPHeader).into_up());
+        }
         peer::answered(context, response.status);
         answer::begin(&self.telemetry, session, response, context)?;
         let (exchange, trace) = context.exchange_and_trace()?;
