@@ -150,3 +150,6 @@ impl Lying {
         now < self.due && self.stream.read(&mut [0; 1]).now_or_never().is_none()
     }
 }
+
+#[cfg(test)]
+mod tests;

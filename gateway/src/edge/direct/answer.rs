@@ -16,7 +16,7 @@ const HEAD_BYTES: usize = 1024;
 
 /// How the client finds the end of the body (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Framing {
+pub(super) enum Framing {
     /// Its status allows no body. A length tells what there would have been (RFC 9110 §8.6).
     Bodiless(Option<u64>),
     Length(u64),
@@ -24,7 +24,7 @@ enum Framing {
 }
 
 impl Framing {
-    fn of(head: &ResponseHeader) -> Framing {
+    pub(super) fn of(head: &ResponseHeader) -> Framing {
         let coded = head.headers.contains_key(TRANSFER_ENCODING);
         let length = head.headers.get(CONTENT_LENGTH).filter(|_| !coded).and_then(length);
         match (head.status, length) {
@@ -171,7 +171,7 @@ fn put_framing(out: &mut BytesMut, framing: Framing) {
 }
 
 /// The size line of a chunk.
-fn put_hex(out: &mut BytesMut, size: usize) {
+pub(super) fn put_hex(out: &mut BytesMut, size: usize) {
     let digits = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1);
     for digit in (0..digits).rev() {
         out.put_u8(b"0123456789abcdef"[size >> (digit * 4) & 0xf]);

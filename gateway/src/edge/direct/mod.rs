@@ -276,3 +276,6 @@ async fn listening<T>(client: &mut Stream, wait: impl Future<Output = Result<T>>
 fn unwritten(error: std::io::Error) -> Box<Error> {
     Error::because(ErrorType::WriteError, "writing an answer", error).into_down()
 }
+
+#[cfg(test)]
+mod tests;
