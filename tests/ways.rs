@@ -1,10 +1,12 @@
-//! Two ways lead through the edge: the direct one, for most requests without a body, and the framework's. What the client
+//! Two ways lead through the edge: the direct one, which most requests take, and the framework's. What the client
 //! and the service see of a request does not tell which way it went.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Barrier};
 
-use crate::harness::client::{Client, Request, Response};
+use serde_json::Value;
+
+use crate::harness::client::{Client, Request, Response, chunked};
 use crate::harness::gateway::{Gateway, action};
 use crate::harness::h2::H2Origin;
 use crate::harness::origin::{Answer, Origin, Seen};
@@ -195,6 +197,109 @@ fn requests_are_the_same_both_ways() {
     }
 }
 
+/// A body of declared length is read whole on the direct way; in chunks it goes the framework's.
+#[test]
+fn bodies_are_the_same_both_ways() {
+    let origin = Origin::start(|seen| Answer::ok(&seen.body));
+    for waf in ["\"off\"", "standard"] {
+        let gateway = Gateway::start(&guarded(origin.address(), waf));
+        for size in [0, 1, 100, 2_000, 60_000, 65_536, 65_537, 100_000] {
+            let body = "word ".repeat(size / 5 + 1)[..size].to_owned();
+            let post = Request::new("POST", "/x").header("content-type", "text/plain");
+            let declared = post.clone().body(&body).bytes();
+            let mut pieces = post.header("transfer-encoding", "chunked").bytes();
+            pieces.extend(match size {
+                0 => chunked(&[]),
+                _ => chunked(&[body.as_bytes()]),
+            });
+            let mut client = Client::connect(gateway.address());
+            for request in [declared, pieces] {
+                client.send(&request);
+                let answer = client.response();
+                assert_eq!((answer.status, answer.body.len()), (200, size), "waf {waf}");
+                assert_eq!(answer.text(), body);
+            }
+        }
+        for event in gateway.events(16).chunks(2) {
+            let bytes = |event: &Value| event["http"]["request"]["body"]["bytes"].clone();
+            assert_eq!(bytes(&event[0]), bytes(&event[1]), "waf {waf}");
+        }
+    }
+}
+
+/// What came with the head, what comes later, and what comes with the next request, are told apart.
+#[test]
+fn a_body_that_comes_in_pieces() {
+    let origin = Origin::start(|seen| Answer::ok(format!("{} {:?}", seen.line(), seen.body.len())));
+    let gateway = Gateway::start(&guarded(origin.address(), "standard"));
+    let mut client = Client::connect(gateway.address());
+    let request = Request::new("POST", "/x").form(&"a=b&".repeat(300)).bytes();
+    let next = Request::get("/next").bytes();
+    let both = [request.as_slice(), &next].concat();
+    for cut in
+        [10, request.len() - 1200, request.len() - 1199, request.len() - 1, request.len() + 5]
+    {
+        client.send(&both[..cut]);
+        // The gateway reads what is there before more comes.
+        let other = Request::get("/other").send(gateway.address());
+        assert_eq!(other.status, 200);
+        client.send(&both[cut..]);
+        assert_eq!(client.response().text(), "POST /x HTTP/1.1 1200", "cut at {cut}");
+        assert_eq!(client.response().text(), "GET /next HTTP/1.1 0", "cut at {cut}");
+    }
+}
+
+/// An attack in a body is refused whichever way it takes, and the service sees nothing of it.
+#[test]
+fn attacks_in_bodies_are_refused_both_ways() {
+    let origin = Origin::echo();
+    let gateway = Gateway::start(&guarded(origin.address(), "standard"));
+    let attack = "id=1' UNION SELECT password FROM users -- ";
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let mut pieces = Request::new("POST", "/x")
+        .header(form.0, form.1)
+        .header("transfer-encoding", "chunked")
+        .bytes();
+    pieces.extend(chunked(&[attack.as_bytes()]));
+    let late = format!("note={}&{attack}", "word+".repeat(2_000));
+    for bytes in [
+        Request::new("POST", "/x").form(attack).bytes(),
+        Request::new("POST", "/x").form(&late).bytes(),
+        pieces,
+    ] {
+        let mut client = Client::connect(gateway.address());
+        client.send(&bytes);
+        let answer = client.response();
+        assert_eq!((answer.status, answer.code().as_str()), (403, "waf.blocked"));
+    }
+    origin.expect_nothing();
+}
+
+/// A refusal reaches a client that is still sending, and its connection ends: what it sends is no request.
+#[test]
+fn a_refusal_reaches_a_client_that_still_sends() {
+    let origin = Origin::echo();
+    let get = r#", { id: get, match: { path: /get, methods: [GET] }, to: web, public: "a test" }]"#;
+    let config = guarded(origin.address(), "standard").replace("\"/*\"", "/x");
+    let gateway = Gateway::start(&config.replace("]\n", get));
+    let smuggled = Request::get("/smuggled").bytes();
+    for (target, length, status) in [("/get", 100_000, 405), ("/x", 10_000_000, 413)] {
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n"
+        );
+        let mut client = Client::connect(gateway.address());
+        client.offer(&[head.as_bytes(), &smuggled.repeat(200)].concat());
+        assert_eq!(client.response().status, status, "{target}");
+        client.expect_close();
+    }
+    origin.expect_nothing();
+}
+
+fn guarded(service: SocketAddr, waf: &str) -> String {
+    let config = config(service, "").replace("to: web", &format!("to: web, waf: {waf}"));
+    format!("waf: {{ standard: {{ rules: [builtin], body: {{ inspect: 128KiB }} }} }}\n{config}")
+}
+
 /// Fields of a request at the service but for those that are new each time.
 fn fields(seen: &Seen) -> Vec<(String, Vec<String>)> {
     let mut names = seen.names();
@@ -261,7 +366,7 @@ fn a_client_that_leaves_ends_the_request() {
     drop(client);
     let event = gateway.event();
     assert_eq!(event["yett"]["outcome"], "client_gone");
-    assert_eq!(event["http"]["response"]["status_code"], serde_json::Value::Null, "{event}");
+    assert_eq!(event["http"]["response"]["status_code"], Value::Null, "{event}");
 }
 
 /// A failure of the service is answered, and the client keeps its connection.

@@ -250,7 +250,7 @@ fn unreadable(
     Ok(Err(context.exchange()?.ledger.refuse(finding)))
 }
 
-fn too_slow(bound: Duration) -> Box<Finding> {
+pub(super) fn too_slow(bound: Duration) -> Box<Finding> {
     Finding::new(
         Code::WafBodyTimeout,
         format!("request body incomplete after {} ms", bound.as_millis()),

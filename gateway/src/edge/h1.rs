@@ -72,13 +72,12 @@ pub(super) async fn serve(
             }
         };
         let now = Now::read();
-        let Admitted { arrival, request, bodiless, rest, left } =
-            match admit(&mut bytes, length, &connection, now) {
-                Ok(admitted) => admitted,
-                Err(finding) => {
-                    return Box::pin(refuse(stream, finding, &bytes, &connection, gateway)).await;
-                }
-            };
+        let Admitted { request, rest, left } = match admit(&mut bytes, length, &connection, now) {
+            Ok(admitted) => admitted,
+            Err(finding) => {
+                return Box::pin(refuse(stream, finding, &bytes, &connection, gateway)).await;
+            }
+        };
         bytes = rest;
         match left {
             Left::Bytes(left) => boundary.set(left),
@@ -86,20 +85,12 @@ pub(super) async fn serve(
             Left::Unknown => boundary.open(),
         }
         let last = served == bounds.requests_per_connection;
-        let request = Request { arrival, bytes: request, bodiless };
         match carry(gateway, stream, request, last, stop).await {
             Some(kept) => stream = kept,
             None => return,
         }
         boundary.open();
     }
-}
-
-/// A request, its head whole and judged.
-struct Request {
-    arrival: Arrival,
-    bytes: BytesMut,
-    bodiless: bool,
 }
 
 /// Carries a request the direct way or through the framework. `None`: its connection has ended.
@@ -110,18 +101,19 @@ async fn carry(
     last: bool,
     stop: &Stop,
 ) -> Option<Stream> {
-    let Request { arrival, bytes, bodiless } = request;
+    let Request { arrival, bytes, head_bytes, body_bytes } = request;
     let bytes = bytes.freeze();
-    let head = bodiless.then(|| ClientHead::read(bytes.clone())).flatten();
-    let brought = match &head {
+    let head = body_bytes.and_then(|_| ClientHead::read(bytes.slice(..head_bytes)));
+    let brought = match head.as_ref().zip(body_bytes) {
         None => Brought::Arrival(arrival),
-        Some(head) => {
+        Some((head, length)) => {
             let last = last || *stop.borrow();
+            let request = direct::Request { head, body: bytes.slice(head_bytes..), length };
             // Boxed: it would be a part of every idle connection.
-            match Box::pin(direct::serve(gateway, &mut stream, head, arrival, last)).await {
+            match Box::pin(direct::serve(gateway, &mut stream, request, arrival, last)).await {
                 Passed::Kept => return Some(stream),
                 Passed::Ended => return None,
-                Passed::ToFramework(begun) => Brought::Decided(begun),
+                Passed::ToFramework(begun) => Brought::Judged(begun),
             }
         }
     };
@@ -240,16 +232,22 @@ fn too_large(bound: usize) -> Decision<Option<usize>> {
         .detail(format!("the request head is larger than {bound} bytes")))
 }
 
-/// A request whose head is good.
+/// What was read up to the end of a head that is good.
 struct Admitted {
-    arrival: Arrival,
-    /// What was read of it.
-    request: BytesMut,
-    /// It has no body, and says nothing of one.
-    bodiless: bool,
+    request: Request,
     /// What was read after it.
     rest: BytesMut,
     left: Left,
+}
+
+/// A request at the door.
+struct Request {
+    arrival: Arrival,
+    /// What was read of it, its head first.
+    bytes: BytesMut,
+    head_bytes: usize,
+    /// The declared length of its body, 0 without one. `None`: in chunks, or it may become another protocol.
+    body_bytes: Option<u64>,
 }
 
 /// What is still to be read of a request.
@@ -274,7 +272,12 @@ fn admit(
     // The framework's parser refuses bytes that we only encode: it gets the canonical line.
     let line = canonical.rewritten.then(|| rewritten_line(&head, &canonical.target()));
     let old_line = head.method.len() + 1 + head.target.len();
-    let bodiless = head.framing == Framing::None && !head.upgrade;
+    let body_bytes = match head.framing {
+        _ if head.upgrade => None,
+        Framing::None => Some(0),
+        Framing::Length(body) => Some(body),
+        Framing::Chunked => None,
+    };
     let (end, left) = match head.framing {
         Framing::None if head.upgrade => (length, Left::Unknown),
         Framing::None => (length, Left::Bytes(0)),
@@ -286,17 +289,20 @@ fn admit(
         Framing::Chunked => chunked(bytes, length)?,
     };
     // Nothing follows most requests: then no buffer is shared.
-    let (mut request, rest) = match end == bytes.len() {
+    let (mut bytes, rest) = match end == bytes.len() {
         true => (std::mem::take(bytes), BytesMut::new()),
         false => (bytes.split_to(end), std::mem::take(bytes)),
     };
+    let mut head_bytes = length;
     if let Some(mut line) = line {
-        line.extend_from_slice(&request[old_line..]);
-        request = line;
+        head_bytes = head_bytes - old_line + line.len();
+        line.extend_from_slice(&bytes[old_line..]);
+        bytes = line;
     }
     let arrival =
         Arrival { connection: connection.clone(), now, canonical: Some(canonical), raw_target };
-    Ok(Admitted { arrival, request, bodiless, rest, left })
+    let request = Request { arrival, bytes, head_bytes, body_bytes };
+    Ok(Admitted { request, rest, left })
 }
 
 /// Walks along what is here of a body in chunks.
@@ -341,8 +347,14 @@ async fn refuse(
     let answer = if raw.is_simple() { Vec::new() } else { reply.into_bytes(false) };
     let status = if answer.is_empty() { 0 } else { finding.code.status().as_u16() };
     begun::finish(&gateway.telemetry, exchange, None, None, End { status, ..End::default() });
-    let answer = async {
-        stream.write_all(&answer).await?;
+    // The client may be gone; there is nobody left to tell.
+    let _ = tokio::time::timeout(LINGER, stream.write_all(&answer)).await;
+    linger(&mut stream).await;
+}
+
+/// Ends a connection on which an answer was written and more may come: sends what waits and reads on for a moment.
+pub(super) async fn linger(stream: &mut Stream) {
+    let ended = async {
         stream.flush().await?;
         stream.shutdown().await?;
         let mut read = 0;
@@ -356,5 +368,5 @@ async fn refuse(
         std::io::Result::Ok(())
     };
     // The client may be gone; there is nobody left to tell.
-    let _ = tokio::time::timeout(LINGER, answer).await;
+    let _ = tokio::time::timeout(LINGER, ended).await;
 }

@@ -45,15 +45,16 @@ pub(super) struct Proxy {
 /// What a request of HTTP/1 brings from the door.
 pub(super) enum Brought {
     Arrival(Arrival),
-    /// Every stage has agreed already. It has no body.
-    Decided(Begun),
+    /// The stages have agreed to its head already.
+    Judged(Begun),
 }
 
 /// State of one request between hooks.
 #[derive(Default)]
 pub(super) struct Context {
     brought: Option<Box<Brought>>,
-    decided: bool,
+    /// The stages have agreed to the head.
+    judged: bool,
     /// `None` only until the first hook has run.
     pub(super) exchange: Option<Box<Exchange>>,
     trace: Option<Trace>,
@@ -89,16 +90,16 @@ impl Proxy {
         session: &mut Session,
         context: &mut Context,
     ) -> Result<Result<(), Refused>> {
-        if !context.decided {
+        if !context.judged {
             let exchange = context.exchange()?;
             let raw = if exchange.snapshot.inspects { raw_head(session) } else { Bytes::new() };
             let head = Head { raw: RawHead::new(&raw), ..head(session) };
             if let Err(refused) = begun::judge_head(&self.telemetry, exchange, head).await {
                 return Ok(Err(refused));
             }
-            if let Err(refused) = body::read(&self.telemetry, session, context).await? {
-                return Ok(Err(refused));
-            }
+        }
+        if let Err(refused) = body::read(&self.telemetry, session, context).await? {
+            return Ok(Err(refused));
         }
         pipeline::permit(context.exchange()?);
         Ok(Ok(()))
@@ -178,8 +179,8 @@ impl ProxyHttp for Proxy {
             Brought::Arrival(arrival) => {
                 Begun::new(&self.live, arrival, &session.req_header().headers)
             }
-            Brought::Decided(begun) => {
-                context.decided = true;
+            Brought::Judged(begun) => {
+                context.judged = true;
                 begun
             }
         };

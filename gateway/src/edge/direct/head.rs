@@ -1,7 +1,7 @@
 //! A request's head between the bytes that the client sent and those that a service gets.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{CONNECTION, EXPECT, HOST};
+use http::header::{CONNECTION, EXPECT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use pingora::{Error, ErrorType, Result};
 
@@ -14,7 +14,7 @@ use crate::pipeline::exchange::Head;
 /// Room for the fields that a service gets beside the client's.
 const ADDED_BYTES: usize = 320;
 
-/// The head of an HTTP/1.1 request without a body.
+/// The head of an HTTP/1.1 request.
 pub(in crate::edge) struct ClientHead {
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
@@ -75,9 +75,6 @@ impl ClientHead {
         out.put_u8(b' ');
         out.put_slice(&self.target);
         out.put_slice(b" HTTP/1.1\r\n");
-        if !self.headers.contains_key(HOST) {
-            return Err(Error::explain(ErrorType::InternalError, "no Host"));
-        }
         for (name, value) in &self.headers {
             if *name != CONNECTION && !fields::stays_here(name, &route.forward) {
                 put_field(&mut out, name, value);

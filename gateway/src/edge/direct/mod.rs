@@ -1,34 +1,48 @@
-//! The direct way, which most requests go: over HTTP/1.1 and without a body, to a service that speaks HTTP/1.1. Head in,
-//! head out, answer back, in one task and without what the framework needs for everything else.
+//! The direct way, which most requests go: over HTTP/1.1, with a body of declared length that is read whole before the
+//! service is asked, or without one, to a service that speaks HTTP/1.1. One task from head to answer, without what the
+//! framework needs for everything else.
 //!
 //! ```text
-//! head ── judged ──┬─ refused, or answered here
-//!                  ├─ service: idle connection or a new one ── answer ── client
-//!                  └─ the framework: HTTP/2 services, answers that rules look at
+//! head ── judged ──┬─ refused
+//!                  ├─ body ── judged ──┬─ refused, or answered here
+//!                  │                   └─ service: idle connection or a new one ── answer ── client
+//!                  └─ the framework: HTTP/2 services, answers that rules look at, bodies that stream
 //! ```
 //!
 //! Connections to services, their TLS and the reading of answers are the framework's here too.
 
 mod answer;
+mod body;
 mod head;
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use pingora::protocols::Stream;
 use pingora::protocols::http::v1::client::HttpSession as ServiceSession;
 use pingora::{Error, ErrorType, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use self::body::Plan;
 pub(super) use self::head::ClientHead;
 
 use super::begun::{self, Begun};
 use super::gateway::Gateway;
+use super::h1::linger;
 use super::peer::{self, Attempt, is_broken_transport, is_untouched};
 use super::reply::Reply;
 use super::{failure, matches};
 use crate::pipeline;
 use crate::pipeline::exchange::{Arrival, End, Exchange};
-use crate::pipeline::mode::Refused;
 use crate::stages::upstream::is_idempotent;
+
+/// A request whose body has a declared length, or none.
+pub(super) struct Request<'a> {
+    pub(super) head: &'a ClientHead,
+    /// What came of the body with the head.
+    pub(super) body: Bytes,
+    /// How long the body is.
+    pub(super) length: u64,
+}
 
 /// What became of a request.
 pub(super) enum Passed {
@@ -36,40 +50,32 @@ pub(super) enum Passed {
     Kept,
     /// The connection ends.
     Ended,
-    /// Every stage agreed, but only the framework can carry it.
+    /// The stages agreed to its head, but only the framework can carry it. Nothing more was read of it.
     ToFramework(Begun),
 }
 
-/// Judges a request and answers it. Nothing of it is left to read. After `last` the connection ends.
+/// Judges a request and answers it. After `last` the connection ends.
 pub(super) async fn serve(
     gateway: &Gateway,
     client: &mut Stream,
-    head: &ClientHead,
+    request: Request<'_>,
     arrival: Arrival,
     last: bool,
 ) -> Passed {
+    let Request { head, body, length } = request;
     let mut begun = Begun::new(&gateway.live, arrival, &head.headers);
-    let decided = judge(gateway, &mut begun.exchange, head).await;
-    if decided.is_ok() && needs_framework(&begun.exchange) {
-        return Passed::ToFramework(begun);
-    }
-    let keep = head.keeps_connection && !last;
-    let mut way = Way { gateway, client, head, begun, keep, sent: Sent::default() };
-    let ended = match decided {
-        Ok(()) => way.answer().await,
-        Err(Refused) => way.refuse().await,
+    let view = head.view(begun.exchange.snapshot.inspects);
+    let judged = begun::judge_head(&gateway.telemetry, &mut begun.exchange, view).await;
+    let plan = match judged {
+        Ok(()) if needs_framework(&begun.exchange) => None,
+        Ok(()) => Plan::of(&begun.exchange, length),
+        Err(_refused) => Some(Plan::Refused),
     };
+    let Some(plan) = plan else { return Passed::ToFramework(begun) };
+    let keep = head.keeps_connection && !last;
+    let mut way = Way { gateway, client, head, body, length, begun, keep, sent: Sent::default() };
+    let ended = way.go(plan).await;
     way.finish(ended).await
-}
-
-async fn judge(
-    gateway: &Gateway,
-    exchange: &mut Exchange,
-    head: &ClientHead,
-) -> Result<(), Refused> {
-    let view = head.view(exchange.snapshot.inspects);
-    begun::judge_head(&gateway.telemetry, exchange, view).await?;
-    begun::judge_body(&gateway.telemetry, exchange, |_| {})
 }
 
 fn needs_framework(exchange: &Exchange) -> bool {
@@ -82,6 +88,9 @@ struct Way<'a> {
     gateway: &'a Gateway,
     client: &'a mut Stream,
     head: &'a ClientHead,
+    /// What is here of the body, which is `length` bytes long.
+    body: Bytes,
+    length: u64,
     begun: Begun,
     /// The connection waits for another request after this one.
     keep: bool,
@@ -99,6 +108,14 @@ struct Sent {
 }
 
 impl Way<'_> {
+    async fn go(&mut self, plan: Plan) -> Result<()> {
+        match self.take_body(plan).await? {
+            Ok(()) => self.answer().await,
+            Err(_refused) => self.refuse().await,
+        }
+    }
+
+    /// Every stage has agreed.
     async fn answer(&mut self) -> Result<()> {
         let exchange = &mut self.begun.exchange;
         if let Some(respond) = exchange.route().and_then(|route| route.respond.clone()) {
@@ -118,6 +135,8 @@ impl Way<'_> {
 
     /// Answers with the decisive finding.
     async fn refuse(&mut self) -> Result<()> {
+        // The rest of a body is not read, so nothing after it on this connection can be.
+        self.keep &= self.is_body_here();
         let exchange = &self.begun.exchange;
         let Some(finding) = exchange.ledger.decisive_finding() else { return Ok(()) };
         let reply = Reply::problem(finding, exchange.trace.request_id().as_str());
@@ -202,12 +221,13 @@ impl Way<'_> {
         let request = self.head.for_service(&self.begun)?;
         let write = async {
             stream.write_all(&request).await?;
+            stream.write_all(&self.body).await?;
             stream.flush().await
         };
         match pingora::time::timeout(within, write).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                let error = Error::because(ErrorType::WriteError, "writing a request head", error);
+                let error = Error::because(ErrorType::WriteError, "writing a request", error);
                 return Err(error.into_up());
             }
             Err(_) => return Err(Error::new(ErrorType::WriteTimedout).into_up()),
@@ -245,7 +265,7 @@ impl Way<'_> {
         let Begun { exchange, .. } = self.begun;
         let end = End {
             status: self.sent.status,
-            bytes_in: 0,
+            bytes_in: self.body.len() as u64,
             bytes_out: self.sent.body_bytes,
             failed: ended.as_ref().err().map(|error| failure::outcome(error)),
         };
@@ -256,8 +276,13 @@ impl Way<'_> {
         if self.keep && !gone {
             return Passed::Kept;
         }
-        // What there is of an answer goes out before the connection ends; the client may be gone.
-        let _ = self.client.shutdown().await;
+        if !gone && self.sent.status != 0 && (self.body.len() as u64) < self.length {
+            // A close with unread bytes would be a reset, and the client would lose the answer.
+            linger(self.client).await;
+        } else {
+            // What there is of an answer goes out before the connection ends; the client may be gone.
+            let _ = self.client.shutdown().await;
+        }
         Passed::Ended
     }
 }
