@@ -85,7 +85,8 @@ pub(super) async fn serve(
             Left::Unknown => boundary.open(),
         }
         let last = served == bounds.requests_per_connection;
-        match carry(gateway, stream, request, last, stop).await {
+        // Boxed: it would be a part of every idle connection.
+        match Box::pin(carry(gateway, stream, request, last, stop)).await {
             Some(kept) => stream = kept,
             None => return,
         }
@@ -109,8 +110,7 @@ async fn carry(
         Some((head, length)) => {
             let last = last || *stop.borrow();
             let request = direct::Request { head, body: bytes.slice(head_bytes..), length };
-            // Boxed: it would be a part of every idle connection.
-            match Box::pin(direct::serve(gateway, &mut stream, request, arrival, last)).await {
+            match direct::serve(gateway, &mut stream, request, arrival, last).await {
                 Passed::Kept => return Some(stream),
                 Passed::Ended => return None,
                 Passed::ToFramework(begun) => Brought::Judged(begun),
