@@ -2,6 +2,9 @@
 //! targets hold. A request of a thousand values and a hundred woken rules would otherwise find each
 //! value a hundred times, to see that there is nothing to ask.
 
+#[cfg(test)]
+mod tests;
+
 use super::buffers::Buffer;
 use crate::bitset::BitSet;
 use crate::bytes::index;
