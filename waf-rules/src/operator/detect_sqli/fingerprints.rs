@@ -31,12 +31,13 @@ const BITS: u32 = 5;
 
 /// From 1; 0 for what is in no fingerprint.
 const fn code(letter: u8) -> u32 {
-    let mut at = 0;
-    while at < LETTERS.len() {
-        if LETTERS[at] == letter.to_ascii_uppercase() {
-            return at as u32 + 1;
+    let (mut code, mut left) = (0, LETTERS);
+    while let [first, rest @ ..] = left {
+        code += 1;
+        if *first == letter.to_ascii_uppercase() {
+            return code;
         }
-        at += 1;
+        left = rest;
     }
     0
 }

@@ -202,6 +202,12 @@ impl<'a, P: FnMut(u64) -> bool> Folding<'a, P> {
             self.tokens[left] = Token { kind: phrase.kind, text: phrase.text, ..a };
             return self.drop_last(Then::Back);
         }
+        self.fold_pair(&a, &b)
+    }
+
+    /// Two tokens that are no phrase.
+    fn fold_pair(&mut self, a: &Token<'_>, b: &Token<'_>) -> Option<Then> {
+        let left = self.left;
         match (a.kind, b.kind) {
             (Semicolon, Function)
                 if b.text.get(..2).is_some_and(|b| b.eq_ignore_ascii_case(b"IF")) =>
@@ -209,7 +215,7 @@ impl<'a, P: FnMut(u64) -> bool> Folding<'a, P> {
                 self.become_kind(left + 1, Statement);
                 Some(Then::Again)
             }
-            (Bareword | Variable, LeftParenthesis) if is_function(&a) => {
+            (Bareword | Variable, LeftParenthesis) if is_function(a) => {
                 self.become_kind(left, Function);
                 Some(Then::Again)
             }

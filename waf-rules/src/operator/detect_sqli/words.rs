@@ -9,10 +9,9 @@ const BYTES_MAX: usize = 29;
 pub(super) const DOTS_MAX: usize = 2;
 
 const COUNT: usize = count();
-static WORDS: [Word; COUNT] = TABLE;
-const TABLE: [Word; COUNT] = words();
+static WORDS: [Word; COUNT] = words();
 /// Numbers of words, from 1, by their hash or behind it: a free place is 0.
-static PLACES: [u16; PLACE_COUNT] = places();
+static PLACES: [u16; PLACE_COUNT] = places(&WORDS);
 const PLACE_COUNT: usize = 4096;
 
 /// A word of the table.
@@ -102,16 +101,16 @@ const fn end(start: usize) -> usize {
     at
 }
 
-const fn places() -> [u16; PLACE_COUNT] {
+const fn places(words: &[Word; COUNT]) -> [u16; PLACE_COUNT] {
     let mut places = [0; PLACE_COUNT];
-    let mut number = 0;
-    while number < COUNT {
-        let mut at = place(hash(SEED, TABLE[number].text));
+    let mut number: u16 = 0;
+    while (number as usize) < COUNT {
+        let mut at = place(hash(SEED, words[number as usize].text));
         while places[at] != 0 {
             at = (at + 1) % PLACE_COUNT;
         }
         number += 1;
-        places[at] = number as u16;
+        places[at] = number;
     }
     places
 }
