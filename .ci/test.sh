@@ -71,6 +71,17 @@ say "target directory: $TARGET"
 step "installation" .ci/install.sh test
 step "shell and Python scripts parse" .ci/check-scripts.sh
 step "format" cargo fmt --all --check
+if find_cargo_deny; then
+    step "dependencies: licences, sources, versions" "$CARGO_DENY" --locked check bans licenses sources
+    # The database of advisories is a repository elsewhere. What cannot be fetched says nothing about our dependencies.
+    if timeout 120 "$CARGO_DENY" fetch db; then
+        step "dependencies: advisories" "$CARGO_DENY" --locked check advisories
+    else
+        skip "dependencies: advisories" "the database could not be fetched (the line above says why); nobody has looked for known vulnerabilities"
+    fi
+else
+    skip "dependencies" "cargo-deny could not be installed (cargo install --locked cargo-deny); deny.toml was not checked"
+fi
 step "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
 find_libmodsecurity ||
     skip "comparison with libmodsecurity" "it could not be installed; the rules that match are not compared"
@@ -78,11 +89,6 @@ tests "waf-rules" cargo test --locked -p waf-rules --no-fail-fast
 tests "gateway units" cargo test --locked -p yett --lib --no-fail-fast
 tests "end to end" cargo test --locked -p yett --test '*' --no-fail-fast
 step "shipped configurations and schema" .ci/check-config.sh
-if have cargo-deny; then
-    step "licences and advisories" cargo deny --locked check
-else
-    skip "licences and advisories" "cargo-deny is not installed (cargo install --locked cargo-deny); deny.toml was not checked"
-fi
 if [ -x "$K6" ]; then
     step "load scripts parse" load_scripts_parse
 else

@@ -7,25 +7,44 @@ use waf_rules::ftw::{self, Output, Test};
 
 use super::run::Answered;
 
-/// A test that we answer differently, on purpose.
+/// Tests that we answer differently on purpose, in the form that go-ftw takes.
+#[derive(Debug, Deserialize)]
+pub struct Overrides {
+    test_overrides: Vec<Override>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Override {
-    test: String,
-    why: String,
+    rule_id: u32,
+    test_ids: Vec<u32>,
+    reason: String,
     output: Output,
+}
+
+impl Overrides {
+    pub fn read(text: &str) -> Overrides {
+        serde_norway::from_str(text).unwrap()
+    }
+
+    /// Tests that are overridden.
+    pub fn count(&self) -> usize {
+        self.test_overrides.iter().map(|one| one.test_ids.len()).sum()
+    }
 }
 
 /// Every test below a folder, those of `overrides` with the expectation that stands there. An override without a
 /// reason, or of a test that does not exist, is a failure.
-pub fn read(folder: &Path, overrides: &str) -> Vec<Test> {
+pub fn read(folder: &Path, overrides: &Overrides) -> Vec<Test> {
     let mut tests = ftw::read(folder).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let overrides: Vec<Override> = serde_norway::from_str(overrides).unwrap();
-    for Override { test, why, output } in overrides {
-        assert!(!why.trim().is_empty(), "{test}: an override without a reason");
-        let found = tests.iter_mut().find(|one| one.name == test);
-        let found = found.unwrap_or_else(|| panic!("{test}: there is no such test"));
-        found.stages.iter_mut().for_each(|stage| stage.output = output.clone());
+    for Override { rule_id, test_ids, reason, output } in &overrides.test_overrides {
+        for id in test_ids {
+            let name = format!("{rule_id}-{id}");
+            assert!(!reason.trim().is_empty(), "{name}: an override without a reason");
+            let found = tests.iter_mut().find(|one| one.name == name);
+            let found = found.unwrap_or_else(|| panic!("{name}: there is no such test"));
+            found.stages.iter_mut().for_each(|stage| stage.output = output.clone());
+        }
     }
     tests
 }
@@ -49,7 +68,7 @@ pub fn problem(expected: &Output, answered: &Answered, log: &[&str]) -> Option<S
 }
 
 /// The rule of a line: `[id "942100"]`.
-fn id(line: &str) -> Option<u32> {
+pub fn id(line: &str) -> Option<u32> {
     let (_, rest) = line.split_once("[id \"")?;
     rest.split_once('"')?.0.parse().ok()
 }

@@ -65,8 +65,10 @@ pub(super) fn begin(
     if answer::is_watched(exchange) {
         look(telemetry, session, response, context, bodiless)?;
     }
-    if bodiless {
-        matches::log(telemetry, context.exchange()?);
+    // What is watched is not here any more; it is written when the watching ends.
+    match bodiless {
+        true => matches::log(telemetry, context.exchange()?),
+        false => matches::log_so_far(telemetry, context.exchange()?),
     }
     Ok(())
 }

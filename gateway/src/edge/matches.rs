@@ -12,12 +12,27 @@ use crate::telemetry::waf_log::About;
 /// Runs the rules of the logging phase and writes what matched. Nothing to do where nobody reads it: then the event's
 /// making is the end of the inspection.
 pub(super) fn log(telemetry: &Telemetry, exchange: &mut Exchange) {
+    write_after(telemetry, exchange, Inspection::close);
+}
+
+/// Writes what has matched up to the head of an answer that is not looked into further: go-ftw reads the head, and then
+/// the log.
+pub(super) fn log_so_far(telemetry: &Telemetry, exchange: &mut Exchange) {
+    write_after(telemetry, exchange, |_| ());
+}
+
+fn write_after(
+    telemetry: &Telemetry,
+    exchange: &mut Exchange,
+    finish: impl FnOnce(&mut Inspection),
+) {
     if exchange.inspection.is_none() || !telemetry.waf_log().is_on() {
         return;
     }
     let about = about(exchange);
     if let Some(inspection) = &mut exchange.inspection {
-        write(telemetry, &about, inspection);
+        finish(inspection);
+        telemetry.waf_log().write(&about, inspection.unlogged());
     }
 }
 
@@ -27,12 +42,10 @@ pub(super) fn conclude(telemetry: &Arc<Telemetry>, exchange: &Exchange) -> Optio
         return None;
     }
     let (telemetry, about) = (telemetry.clone(), about(exchange));
-    Some(Box::new(move |inspection| write(&telemetry, &about, inspection)))
-}
-
-fn write(telemetry: &Telemetry, about: &About, inspection: &mut Inspection) {
-    inspection.close();
-    telemetry.waf_log().write(about, inspection.unlogged());
+    Some(Box::new(move |inspection| {
+        inspection.close();
+        telemetry.waf_log().write(&about, inspection.unlogged());
+    }))
 }
 
 fn about(exchange: &Exchange) -> About {

@@ -14,6 +14,8 @@ use crate::variable::UNCONDITIONAL;
 pub(super) const ASK_COST: u64 = 200;
 /// Work of finding a value for a link.
 const VALUE_COST: u64 = 20;
+/// Work of passing over one that did not wake the rule.
+const ENTRY_COST: u64 = 4;
 /// Work of what a match sets off.
 const MATCH_COST: u64 = 400;
 
@@ -28,14 +30,14 @@ impl Run<'_> {
             );
         }
         let operator = &self.program.operators[site.link.operator as usize];
-        let free = site.prepaid || matches!(operator, Operator::Number(..));
+        let free = site.woken.is_some() || matches!(operator, Operator::Number(..));
         if self.state.budget.is_exhausted() && !free {
             return false;
         }
         let mut values = std::mem::take(&mut self.state.scratch.values);
         values.clear();
-        self.gather(site.index, site.link, &mut values);
-        self.state.budget.afford(VALUE_COST * values.len() as u64);
+        let passed = self.gather(site, &mut values) as u64;
+        self.state.budget.afford(VALUE_COST * values.len() as u64 + ENTRY_COST * passed);
         let mut any = false;
         for value in &values {
             any |= self.value(site, *value);
@@ -99,7 +101,7 @@ impl Run<'_> {
         }
         // Once the budget is spent only comparisons of numbers are still asked, so that the scores that
         // were gathered are still judged.
-        let free = site.prepaid || matches!(operator, Operator::Number(..));
+        let free = site.woken.is_some() || matches!(operator, Operator::Number(..));
         if !free && !self.pay(link.operator, input, row) {
             return false;
         }
@@ -185,12 +187,12 @@ impl Run<'_> {
         self.state.budget.afford(MATCH_COST);
         self.state.matched.last = Some(value);
         self.state.matched.current.push(value);
-        let before = self.total_score();
+        let records = site.at + 1 == site.rule.links.len() && site.rule.log;
+        let before = if records { self.total_score() } else { 0 };
         for (number, effect) in site.link.effects.iter().enumerate() {
             self.effect(effect, site.rule, (site.index, site.at, number));
         }
-        let is_last = site.at + 1 == site.rule.links.len();
-        if is_last && site.rule.log {
+        if records {
             let score = self.total_score() - before;
             self.record(site.rule, site.link, &value, score);
         }

@@ -3,6 +3,7 @@
 use super::ask::ASK_COST;
 use super::buffers::Buffer;
 use super::eval::Run;
+use super::origins::Origins;
 use super::rows::Row;
 use crate::bitset::BitSet;
 use crate::bytes::index;
@@ -20,6 +21,10 @@ pub(super) struct Candidates {
     awake: BitSet,
     /// Looks at variables that were written since.
     stale: BitSet,
+    /// The values that woke them.
+    pub(super) origins: Origins,
+    /// From this place on everything is walked, and nothing woke it.
+    unlooked: u32,
     /// Ask everything: what the prefilter is compared with.
     exhaustive: bool,
 }
@@ -27,9 +32,14 @@ pub(super) struct Candidates {
 impl Candidates {
     /// Nothing looked at yet, in used memory.
     pub(super) fn begin(memory: Self) -> Self {
-        let Self { awake, mut stale, exhaustive: _ } = memory;
+        let Self { awake, mut stale, origins, unlooked: _, exhaustive: _ } = memory;
         stale.clear();
-        Self { awake, stale, exhaustive: false }
+        Self { awake, stale, origins, unlooked: u32::MAX, exhaustive: false }
+    }
+
+    /// Bytes of memory held, where a request can make it grow.
+    pub(super) fn footprint(&self) -> usize {
+        self.origins.footprint()
     }
 
     pub(super) fn set_exhaustive(&mut self) {
@@ -45,8 +55,14 @@ impl Candidates {
         self.awake.next(place)
     }
 
+    /// The place of a sleeper that values woke; nothing, where it is walked without having been looked at.
+    pub(super) fn woken(&self, place: u32) -> Option<u32> {
+        (place < self.unlooked).then_some(place)
+    }
+
     /// Everything from `place` on is walked.
     pub(super) fn wake_from(&mut self, place: u32, places: usize) {
+        self.unlooked = self.unlooked.min(place);
         (place..index(places)).for_each(|place| self.awake.insert(place));
     }
 }
@@ -57,6 +73,8 @@ impl Run<'_> {
         let lane = self.lane;
         self.state.candidates.awake.clone_from(&lane.always);
         self.state.candidates.stale.clear();
+        self.state.candidates.origins.begin(places);
+        self.state.candidates.unlooked = u32::MAX;
         if self.state.candidates.exhaustive {
             return self.state.candidates.wake_from(0, places);
         }
@@ -131,14 +149,14 @@ impl Run<'_> {
             if (plain || output != value)
                 && let Some(row) = self.row(output)
             {
-                self.wake_behind(list, output, row);
+                self.wake_behind(list, value, output, row);
             }
         }
     }
 
     /// Wakes the rules whose operator might match. Their question is paid for here: what is spent
     /// depends on the request alone, not on how the rules before them went.
-    fn wake_behind(&mut self, list: &List, value: Buffer, row: Row) {
+    fn wake_behind(&mut self, list: &List, origin: Buffer, value: Buffer, row: Row) {
         for (word, operators) in list.operators.iter().enumerate() {
             let mut hits = self.state.rows.candidates(row, word) & operators;
             while hits != 0 {
@@ -147,7 +165,11 @@ impl Run<'_> {
                 if !self.pay(operator, value, Some(row)) {
                     self.state.rows.forgo(row, operator);
                 } else if self.state.rows.answer(row, operator) != Some(false) {
-                    list.wakes(operator).for_each(|at| self.state.candidates.awake.insert(at));
+                    let candidates = &mut self.state.candidates;
+                    for place in list.wakes(operator) {
+                        candidates.awake.insert(place);
+                        candidates.origins.note(place, origin);
+                    }
                 }
             }
         }

@@ -9,6 +9,9 @@ use crate::plan::{Effect, Rule, TxName};
 use crate::template::Template;
 use crate::tx::{CAPTURES, TxSlot};
 
+/// Work of copying a byte of what a variable is set to, and of finding the copy again.
+const SET_BYTE_COST: u64 = 2;
+
 /// Where an effect stands in the program: rule, link, effect.
 pub(super) type Place = (u32, usize, usize);
 
@@ -102,6 +105,7 @@ impl Run<'_> {
                 let mut text = std::mem::take(&mut self.state.scratch.text);
                 text.clear();
                 self.expand_into(value, Some(rule), &mut text);
+                self.state.budget.afford(SET_BYTE_COST * text.len() as u64);
                 let new = TxValue::from_bytes(&text, &mut self.state.buffers);
                 self.state.scratch.text = text;
                 Some(new)

@@ -31,8 +31,8 @@ pub(super) struct Site<'a> {
     pub(super) rule: &'a Rule,
     pub(super) at: usize,
     pub(super) link: &'a Link,
-    /// Looking for candidates paid for the questions.
-    pub(super) prepaid: bool,
+    /// The place of a rule that values woke: looking for them paid for the questions.
+    pub(super) woken: Option<u32>,
 }
 
 /// Where a phase goes on after a rule.
@@ -74,7 +74,9 @@ impl Run<'_> {
         let gate =
             self.lane.gates[place as usize].filter(|_| !self.state.candidates.is_exhaustive());
         let Some(to) = gate else {
-            return self.rule(rule, !self.lane.always.contains(place));
+            let sleeps = !self.lane.always.contains(place);
+            let woken = self.state.candidates.woken(place).filter(|_| sleeps);
+            return self.rule(rule, woken);
         };
         if !self.is_touched(rule) {
             self.open(rule);
@@ -82,7 +84,7 @@ impl Run<'_> {
         }
         // Nothing behind the gate was looked at.
         self.state.candidates.wake_from(place + 1, order.len());
-        self.rule(rule, false)
+        self.rule(rule, None)
     }
 
     /// A gate that opens leaves the traces of a rule that matched.
@@ -117,7 +119,7 @@ impl Run<'_> {
             || (control.interruption.is_some() && phase != LOGGING)
     }
 
-    fn rule(&mut self, index: u32, woken: bool) -> Next {
+    fn rule(&mut self, index: u32, woken: Option<u32>) -> Next {
         if self.is_removed(index) {
             return Next::Step;
         }
@@ -127,8 +129,8 @@ impl Run<'_> {
             let matched = &mut self.state.matched;
             std::mem::swap(&mut matched.previous, &mut matched.current);
             matched.current.clear();
-            let prepaid = woken && at == 0 && !self.state.candidates.is_exhaustive();
-            if !self.link(&Site { index, rule, at, link, prepaid }) {
+            let woken = woken.filter(|_| at == 0);
+            if !self.link(&Site { index, rule, at, link, woken }) {
                 return Next::Step;
             }
         }

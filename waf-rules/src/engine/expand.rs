@@ -15,35 +15,49 @@ const EXPANSION_BYTES_MAX: usize = 64 * 1024;
 
 impl Run<'_> {
     pub(super) fn expand(&mut self, template: &Template, rule: Option<&Rule>) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.expand_into(template, rule, &mut out);
-        out
+        self.expand_up_to(template, rule, EXPANSION_BYTES_MAX)
+    }
+
+    /// No more than so many bytes, and no more of any value is copied.
+    pub(super) fn expand_up_to(
+        &mut self,
+        template: &Template,
+        rule: Option<&Rule>,
+        most: usize,
+    ) -> Vec<u8> {
+        let mut out = Bounded { bytes: Vec::new(), most };
+        self.expand_parts(template, rule, &mut out);
+        out.bytes
     }
 
     pub(super) fn expand_into(
         &mut self,
         template: &Template,
         rule: Option<&Rule>,
-        out: &mut Vec<u8>,
+        bytes: &mut Vec<u8>,
     ) {
+        let mut out = Bounded { bytes: std::mem::take(bytes), most: EXPANSION_BYTES_MAX };
+        self.expand_parts(template, rule, &mut out);
+        *bytes = out.bytes;
+    }
+
+    fn expand_parts(&mut self, template: &Template, rule: Option<&Rule>, out: &mut Bounded) {
         for part in template.parts() {
             match part {
-                Part::Text(text) => out.extend_from_slice(text),
+                Part::Text(text) => out.push(text),
                 Part::Tx(slot) => match self.variable(*slot) {
-                    Some(TxValue::Int(number)) => {
-                        push_display(number, out);
-                    }
-                    Some(TxValue::Bytes(buffer)) => {
-                        out.extend_from_slice(self.state.buffers.bytes(buffer))
-                    }
+                    Some(TxValue::Int(number)) => push_display(number, &mut out.bytes),
+                    Some(TxValue::Bytes(buffer)) => out.push(self.state.buffers.bytes(buffer)),
                     None => {}
                 },
                 Part::Variable(variable, selector) => {
                     self.expand_variable(variable, selector.as_ref(), out)
                 }
-                Part::Rule(field) => rule.map_or((), |rule| push_field(rule, *field, out)),
+                Part::Rule(field) => {
+                    rule.map_or((), |rule| push_field(rule, *field, &mut out.bytes))
+                }
             }
-            out.truncate(EXPANSION_BYTES_MAX);
+            out.bytes.truncate(out.most);
         }
     }
 
@@ -77,10 +91,10 @@ impl Run<'_> {
         &mut self,
         variable: &'static Variable,
         selector: Option<&Selector>,
-        out: &mut Vec<u8>,
+        out: &mut Bounded,
     ) {
         if let (Kind::Values(stores), Some(Selector::Name(name))) = (variable.kind, selector) {
-            out.extend_from_slice(self.first_named(stores, name.as_bytes()));
+            out.push(self.first_named(stores, name.as_bytes()));
             return;
         }
         let matcher = match selector {
@@ -98,8 +112,8 @@ impl Run<'_> {
         self.state.scratch.macro_values = values;
         let Some(first) = first else { return };
         match first.content {
-            Content::Int(number) => push_display(number, out),
-            Content::Buffer(buffer) => out.extend_from_slice(self.state.buffers.bytes(buffer)),
+            Content::Int(number) => push_display(number, &mut out.bytes),
+            Content::Buffer(buffer) => out.push(self.state.buffers.bytes(buffer)),
         }
     }
 
@@ -108,6 +122,19 @@ impl Run<'_> {
         let mut entries = stores.iter().flat_map(|store| self.state.stores.get(*store));
         let found = entries.find(|entry| buffers.bytes(entry.key).eq_ignore_ascii_case(name));
         found.map_or(b"", |entry| buffers.bytes(entry.value))
+    }
+}
+
+/// A text that grows up to a bound: of a long value no more is copied than is kept.
+struct Bounded {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl Bounded {
+    fn push(&mut self, value: &[u8]) {
+        let room = self.most.saturating_sub(self.bytes.len());
+        self.bytes.extend_from_slice(&value[..value.len().min(room)]);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The values of a link: its targets resolved, exclusions taken out, in target order.
 
 use super::buffers::Buffer;
-use super::eval::Run;
+use super::eval::{Run, Site};
 use super::tx_store::TxValue;
 use crate::plan::{Exclusion, Link, Matcher, Target};
 use crate::tx::TxSlot;
@@ -25,6 +25,22 @@ pub(super) enum Key {
     Slot(TxSlot),
 }
 
+/// What is gathered of the entries of a store.
+#[derive(Debug, Clone, Copy)]
+struct Pick {
+    /// Their names, not their values.
+    names: bool,
+    /// Those alone that woke the rule.
+    woken: bool,
+}
+
+impl Pick {
+    const VALUES: Self = Self { names: false, woken: false };
+    const NAMES: Self = Self { names: true, woken: false };
+    const WOKEN_VALUES: Self = Self { names: false, woken: true };
+    const WOKEN_NAMES: Self = Self { names: true, woken: true };
+}
+
 /// Numbers are kept as numbers until something asks for their text.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Content {
@@ -33,11 +49,27 @@ pub(super) enum Content {
 }
 
 impl Run<'_> {
-    /// Appends the values of every target of a link.
-    pub(super) fn gather(&mut self, rule: u32, link: &Link, values: &mut Vec<Value>) {
+    /// Appends the values of every target of a link, of a rule that was woken only those that woke it. Says how
+    /// many were passed over.
+    pub(super) fn gather(&mut self, site: &Site<'_>, values: &mut Vec<Value>) -> usize {
+        let (rule, link, mut passed) = (site.index, site.link, 0);
+        if let Some(place) = site.woken {
+            self.state.candidates.origins.choose(place);
+        }
         for target in &link.targets {
             let start = values.len();
-            self.gather_target(rule, target, values);
+            passed += match target.variable.kind {
+                Kind::Values(stores) if site.woken.is_some() => {
+                    self.gather_stores(target, stores, Pick::WOKEN_VALUES, values)
+                }
+                Kind::Names(stores) if site.woken.is_some() => {
+                    self.gather_stores(target, stores, Pick::WOKEN_NAMES, values)
+                }
+                _ => {
+                    self.gather_target(rule, target, values);
+                    0
+                }
+            };
             self.exclude(rule, link, start, values);
             if target.count {
                 let count = i64::try_from(values.len() - start).unwrap_or(i64::MAX);
@@ -45,12 +77,20 @@ impl Run<'_> {
                 values.push(self.counted(target, count));
             }
         }
+        if let Some(place) = site.woken {
+            self.state.candidates.origins.release(place);
+        }
+        passed
     }
 
     pub(super) fn gather_target(&mut self, rule: u32, target: &Target, values: &mut Vec<Value>) {
         match target.variable.kind {
-            Kind::Values(stores) => self.gather_stores(target, stores, false, values),
-            Kind::Names(stores) => self.gather_stores(target, stores, true, values),
+            Kind::Values(stores) => {
+                self.gather_stores(target, stores, Pick::VALUES, values);
+            }
+            Kind::Names(stores) => {
+                self.gather_stores(target, stores, Pick::NAMES, values);
+            }
             Kind::Tx => self.gather_tx(target, values),
             Kind::MatchedVar => {
                 values.extend(self.state.matched.last.map(|last| Value { count: false, ..last }))
@@ -78,13 +118,17 @@ impl Run<'_> {
         &self,
         target: &Target,
         stores: &[Store],
-        names: bool,
+        pick: Pick,
         values: &mut Vec<Value>,
-    ) {
+    ) -> usize {
+        let mut passed = 0;
         for store in stores {
             for entry in self.state.stores.get(*store) {
-                if self.accepts(&target.matcher, entry.key) {
-                    let content = Content::Buffer(if names { entry.key } else { entry.value });
+                let content = if pick.names { entry.key } else { entry.value };
+                if pick.woken && !self.state.candidates.origins.is_chosen(content) {
+                    passed += 1;
+                } else if self.accepts(&target.matcher, entry.key) {
+                    let content = Content::Buffer(content);
                     values.push(Value {
                         variable: target.variable,
                         key: if target.variable.collection {
@@ -98,6 +142,7 @@ impl Run<'_> {
                 }
             }
         }
+        passed
     }
 
     pub(super) fn accepts(&self, matcher: &Matcher, key: Buffer) -> bool {

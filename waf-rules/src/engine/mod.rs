@@ -17,6 +17,7 @@ mod expand;
 mod gather;
 mod intake;
 mod known;
+mod origins;
 mod outcome;
 mod pool;
 mod record;

@@ -18,8 +18,8 @@ impl Run<'_> {
             return;
         }
         let content = self.buffer(value.content);
-        let mut matched = self.state.buffers.bytes(content).to_vec();
-        matched.truncate(MATCHED_BYTES_MAX);
+        let matched = self.state.buffers.bytes(content);
+        let matched = matched[..matched.len().min(MATCHED_BYTES_MAX)].to_vec();
         let record = Match {
             rule_id: rule.meta.id,
             phase: rule.meta.phase,
@@ -48,8 +48,7 @@ impl Run<'_> {
     }
 
     fn log_text(&mut self, template: &Template, rule: &Rule) -> String {
-        let mut text = self.expand(template, Some(rule));
-        text.truncate(TEXT_BYTES_MAX);
+        let text = self.expand_up_to(template, Some(rule), TEXT_BYTES_MAX);
         String::from_utf8_lossy(&text).into_owned()
     }
 }

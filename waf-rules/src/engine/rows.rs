@@ -20,7 +20,8 @@ enum Fact {
 /// Work of the prefilter, and of each byte.
 const SCAN_COST: u64 = 400;
 const SCAN_BYTE_COST: u64 = 2;
-/// Rows a buffer, and how many of them are true in every transaction.
+/// Rows a buffer, and how many of them are true in every transaction. Behind them a word says whether the thread is
+/// still to be told of an answer.
 const FACTS: usize = 4;
 const LASTING: usize = 3;
 const NONE: u32 = u32::MAX;
@@ -32,6 +33,8 @@ pub(super) struct Rows {
     bits: Vec<u64>,
     /// Where each buffer's rows begin in `bits`.
     starts: Vec<u32>,
+    /// Buffers of which something was found out in this phase.
+    answered: Vec<Buffer>,
 }
 
 /// The rows of one buffer.
@@ -41,15 +44,18 @@ pub(super) struct Row(usize);
 impl Rows {
     /// Nothing known yet, in used memory; `words` is the width of a row.
     pub(super) fn begin(memory: Self, words: usize) -> Self {
-        let Self { words: _, mut bits, mut starts } = memory;
+        let Self { words: _, mut bits, mut starts, mut answered } = memory;
         bits.clear();
         starts.clear();
-        Self { words, bits, starts }
+        answered.clear();
+        Self { words, bits, starts, answered }
     }
 
     /// Bytes of memory held.
     pub(super) fn footprint(&self) -> usize {
-        self.bits.capacity() * size_of::<u64>() + self.starts.capacity() * size_of::<u32>()
+        self.bits.capacity() * size_of::<u64>()
+            + self.starts.capacity() * size_of::<u32>()
+            + self.answered.capacity() * size_of::<Buffer>()
     }
 
     /// Candidates among a set of operators, one word of it.
@@ -89,6 +95,16 @@ impl Rows {
         first
     }
 
+    fn note(&mut self, row: Row, value: Buffer, fact: Fact, operator: u32) {
+        let (word, bit) = place(fact, self.words, operator);
+        self.bits[row.0 + word] |= bit;
+        let noted = &mut self.bits[row.0 + FACTS * self.words];
+        if *noted == 0 {
+            *noted = 1;
+            self.answered.push(value);
+        }
+    }
+
     fn has(&self, row: Row, fact: Fact, operator: u32) -> bool {
         let (word, bit) = place(fact, self.words, operator);
         self.bits[row.0 + word] & bit != 0
@@ -105,7 +121,7 @@ impl Rows {
             self.starts.resize(value.index() + 1, NONE);
         }
         self.starts[value.index()] = index(start);
-        self.bits.resize(start + FACTS * self.words, 0);
+        self.bits.resize(start + FACTS * self.words + 1, 0);
         (Row(start), &mut self.bits[start..])
     }
 }
@@ -137,12 +153,21 @@ impl Run<'_> {
 
     /// Remembers what an operator without macros said of a value, for this request and others.
     pub(super) fn remember(&mut self, row: Row, value: Buffer, operator: u32, answer: bool) {
-        let state = &mut *self.state;
         let fact = if answer { Fact::Affirmed } else { Fact::Refuted };
-        let (word, bit) = place(fact, state.rows.words, operator);
-        state.rows.bits[row.0 + word] |= bit;
-        if let Some(facts) = self.known.recall(self.program.id, state.buffers.bytes(value)) {
-            facts[word] |= bit;
+        self.state.rows.note(row, value, fact, operator);
+    }
+
+    /// Tells the thread what was found out in a phase, all that concerns a value at once.
+    pub(super) fn hand_on_answers(&mut self) {
+        let state = &mut *self.state;
+        let words = state.rows.words;
+        while let Some(value) = state.rows.answered.pop() {
+            let Some(row) = state.rows.find(value) else { continue };
+            state.rows.bits[row.0 + FACTS * words] = 0;
+            if let Some(facts) = self.known.recall(self.program.id, state.buffers.bytes(value)) {
+                let answers = &state.rows.bits[row.0..][words..LASTING * words];
+                facts[words..].iter_mut().zip(answers).for_each(|(fact, answer)| *fact |= answer);
+            }
         }
     }
 }

@@ -170,6 +170,7 @@ impl State {
         self.buffers.footprint()
             + self.stores.footprint()
             + self.rows.footprint()
+            + self.candidates.footprint()
             + self.request_body.capacity()
             + self.response_body.capacity()
             + values * size_of::<Value>()

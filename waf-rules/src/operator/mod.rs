@@ -70,8 +70,14 @@ pub(crate) const NAMES: &[&str] = &[
 
 /// How some of them differ from ModSecurity's.
 pub(crate) const DIFFERS: &[(&str, &str)] = &[
-    ("detectSQLi", "a port of libinjection; TX:0 is the fingerprint"),
-    ("detectXSS", "a port of libinjection"),
+    (
+        "detectSQLi",
+        "libinjection's method and tables, written anew: the same verdicts; TX:0 is the fingerprint",
+    ),
+    (
+        "detectXSS",
+        "libinjection's method, written anew: the same verdicts, and events and tags that it misses",
+    ),
     (
         "rx",
         "linear in the input: no back-reference, and of lookaround only a negative lookahead for plain text at the end of a pattern; `$` is the end of the value; macros only of tx variables that are set to constants",
@@ -207,7 +213,8 @@ impl Operator {
             Self::ByteRange(range) => range.outside(input),
             Self::UrlEncoding => url_encoding::invalid(input),
             Self::Utf8Encoding => utf8_encoding::invalid(input),
-            Self::DetectSqli => detect_sqli::matches(input, captures),
+            // Nobody counts: there is always enough to pay with.
+            Self::DetectSqli => matches!(detect_sqli::matches(input, captures, |_| true), Ok(true)),
             Self::DetectXss => whole(detect_xss::matches(input), input, captures),
             Self::Always => whole(true, input, captures),
             Self::Never => false,
@@ -226,6 +233,7 @@ impl Operator {
     ) -> Result<bool, OutOfWork> {
         match self {
             Self::Rx(rx) | Self::RxGlobal(rx) => rx.is_match(input, states, owner, pay),
+            Self::DetectSqli => detect_sqli::matches(input, None, pay),
             _ => Ok(self.matches(input, argument, None)),
         }
     }
@@ -248,6 +256,7 @@ impl Operator {
         match self {
             Self::Rx(rx) | Self::RxGlobal(rx) => rx.groups_byte_cost() * input.len() as u64,
             Self::RxChoice(_) | Self::Verify(_) => 8 * input.len() as u64,
+            Self::DetectSqli => detect_sqli::cost_max(input),
             _ => self.cost(input),
         }
     }
@@ -257,7 +266,7 @@ impl Operator {
         let bytes = input.len() as u64;
         match self {
             Self::DetectSqli => detect_sqli::cost(input),
-            Self::DetectXss => 26 * bytes,
+            Self::DetectXss => detect_xss::BYTE_COST * bytes,
             Self::Rx(_) | Self::RxGlobal(_) | Self::RxChoice(_) => 2 * bytes,
             Self::Pm(_) => 6 * bytes,
             Self::Verify(_) => 32 * bytes,

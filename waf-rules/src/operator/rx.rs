@@ -26,16 +26,33 @@ pub(crate) struct Rx {
     /// Says whether there is a match, where it is quicker to say than `regex`.
     search: Option<Search>,
     translated: String,
+    /// The pattern as it was read, until [`take_syntax`](Self::take_syntax).
+    syntax: Hir,
     /// Groups that stand for a lookahead: no match of theirs is part of the match.
     tails: Vec<usize>,
 }
 
 impl Rx {
+    /// For rules that ask whether there is a match.
     pub(super) fn compile(pattern: &str) -> Result<Self, String> {
         let translated = rx_syntax::translate(pattern)?;
         let hir = parse(&translated)?;
+        let search = Search::new(&hir)?;
+        Self::build(translated, hir, search)
+    }
+
+    /// For rules that always want to know where the match is.
+    pub(super) fn finder(pattern: &str) -> Result<Self, String> {
+        let translated = rx_syntax::translate(pattern)?;
+        let hir = parse(&translated)?;
+        Self::build(translated, hir, None)
+    }
+
+    fn build(translated: String, hir: Hir, search: Option<Search>) -> Result<Self, String> {
         let config = meta::Config::new()
             .utf8_empty(false)
+            // Looking for texts is what takes longest to prepare, and groups are wanted of values that match.
+            .auto_prefilter(search.is_none())
             .nfa_size_limit(Some(PROGRAM_BYTES_MAX))
             .hybrid_cache_capacity(if translated.len() < LONG_PATTERN_BYTES {
                 STATES_BYTES_MAX
@@ -50,8 +67,7 @@ impl Rx {
             |name: Option<&str>| name.is_some_and(|name| name.starts_with(rx_tail::GROUP));
         let names = regex.group_info().pattern_names(PatternID::ZERO).enumerate();
         let tails = names.filter(|(_, name)| is_tail(*name)).map(|(group, _)| group).collect();
-        let search = Search::new(&hir)?;
-        Ok(Self { regex, search, translated, tails })
+        Ok(Self { regex, search, translated, syntax: hir, tails })
     }
 
     pub(super) fn matches(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
@@ -105,12 +121,13 @@ impl Rx {
 
     /// Bytes of the longest match, where there is a longest.
     pub(super) fn longest(&self) -> Option<usize> {
-        parse(&self.translated).ok()?.properties().maximum_len()
+        self.syntax.properties().maximum_len()
     }
 
-    /// The pattern in the syntax of the `regex` crate.
-    pub(crate) fn pattern(&self) -> &str {
-        &self.translated
+    /// What the prefilter draws its facts from, once: reading a pattern again costs a fifth of compiling it,
+    /// and keeping it takes more memory than the automata.
+    pub(crate) fn take_syntax(&mut self) -> Hir {
+        std::mem::replace(&mut self.syntax, Hir::empty())
     }
 
     fn push(&self, groups: &regex_automata::util::captures::Captures, captures: &mut Captures) {

@@ -37,7 +37,7 @@ impl RxChoice {
             patterns = combine(&patterns, &texts)?;
         }
         let choices = patterns.into_iter().map(|pattern| {
-            let rx = Rx::compile(&pattern).map_err(|error| format!("as `{pattern}`: {error}"))?;
+            let rx = Rx::finder(&pattern).map_err(|error| format!("as `{pattern}`: {error}"))?;
             Ok((pattern.into_bytes().into(), rx))
         });
         Ok(Self { argument, choices: choices.collect::<Result<_, String>>()? })

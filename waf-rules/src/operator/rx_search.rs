@@ -4,6 +4,8 @@
 //! the search pays for them as it goes, and ends where there is nothing left to pay with: no value is
 //! too expensive to be begun. States are kept for the thread's later requests, up to a bound.
 
+use std::collections::VecDeque;
+
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
@@ -42,10 +44,10 @@ pub(crate) struct OutOfWork;
 impl Search {
     /// Nothing where the pattern begins with a few texts: the general engine leaps from one to the next.
     pub(super) fn new(pattern: &Hir) -> Result<Option<Self>, String> {
-        let trimmed = trim(trim(pattern, End::First), End::Last);
         if begins_with_text(pattern) {
             return Ok(None);
         }
+        let trimmed = trim(trim(pattern.clone(), End::First), End::Last);
         let nfa = thompson::Compiler::new()
             .configure(
                 thompson::Config::new()
@@ -97,6 +99,9 @@ fn run(
 ) -> Result<bool, OutOfWork> {
     let start = automaton.start_state_forward(cache, &Input::new(input));
     let mut state = start.map_err(|_| OutOfWork)?;
+    if state.is_tagged() {
+        return Ok(state.is_match());
+    }
     for block in input.chunks(BLOCK_BYTES) {
         let end = step(automaton, cache, &mut state, block);
         let paid = bill(cache);
@@ -120,12 +125,21 @@ fn step(
 ) -> Option<Result<bool, OutOfWork>> {
     let mut at = *state;
     for byte in block {
-        // An automaton gives up only where it was told when to: these are not.
-        let Ok(next) = automaton.next_state(cache, at, *byte) else { return Some(Err(OutOfWork)) };
-        at = next;
-        if at.is_tagged() && (at.is_match() || at.is_dead()) {
-            return Some(Ok(at.is_match()));
+        let mut next = automaton.next_state_untagged(cache, at, *byte);
+        // What is tagged ends the search, or is not made yet: none is stepped from.
+        if next.is_tagged() {
+            if next.is_unknown() {
+                next = match automaton.next_state(cache, at, *byte) {
+                    Ok(made) => made,
+                    // An automaton gives up only where it was told when to: these are not.
+                    Err(_) => return Some(Err(OutOfWork)),
+                };
+            }
+            if next.is_tagged() {
+                return Some(if next.is_quit() { Err(OutOfWork) } else { Ok(next.is_match()) });
+            }
         }
+        at = next;
     }
     *state = at;
     None
@@ -170,38 +184,39 @@ enum End {
 }
 
 /// The pattern without what it may do without on one side: wherever the rest matches, it matches.
-fn trim(hir: impl std::borrow::Borrow<Hir>, end: End) -> Hir {
-    let hir = hir.borrow();
-    match hir.kind() {
+fn trim(hir: Hir, end: End) -> Hir {
+    match hir.into_kind() {
         HirKind::Repetition(Repetition { min: 0, .. }) => Hir::empty(),
-        HirKind::Repetition(Repetition { min: 1, sub, .. }) => trim(sub.as_ref(), end),
-        HirKind::Repetition(repetition) => Hir::repetition(Repetition {
-            min: repetition.min,
-            max: Some(repetition.min),
-            greedy: true,
-            sub: repetition.sub.clone(),
-        }),
-        HirKind::Capture(capture) => trim(capture.sub.as_ref(), end),
+        HirKind::Repetition(Repetition { min: 1, sub, .. }) => trim(*sub, end),
+        HirKind::Repetition(Repetition { min, sub, .. }) => {
+            Hir::repetition(Repetition { min, max: Some(min), greedy: true, sub })
+        }
+        HirKind::Capture(capture) => trim(*capture.sub, end),
         HirKind::Alternation(parts) => {
-            Hir::alternation(parts.iter().map(|part| trim(part, end)).collect())
+            Hir::alternation(parts.into_iter().map(|part| trim(part, end)).collect())
         }
-        HirKind::Concat(parts) => {
-            let mut parts = parts.clone();
-            while let Some(part) = outermost(&mut parts, end) {
-                *part = trim(&*part, end);
-                if !matches!(part.kind(), HirKind::Empty) {
-                    break;
-                }
-                drop(parts.remove(if end == End::First { 0 } else { parts.len() - 1 }));
-            }
-            Hir::concat(parts)
-        }
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => hir.clone(),
+        HirKind::Concat(parts) => trim_sequence(parts.into(), end),
+        HirKind::Empty => Hir::empty(),
+        HirKind::Literal(literal) => Hir::literal(literal.0),
+        HirKind::Class(class) => Hir::class(class),
+        HirKind::Look(look) => Hir::look(look),
     }
 }
 
-fn outermost(parts: &mut [Hir], end: End) -> Option<&mut Hir> {
-    if end == End::First { parts.first_mut() } else { parts.last_mut() }
+fn trim_sequence(mut parts: VecDeque<Hir>, end: End) -> Hir {
+    let first = end == End::First;
+    while let Some(part) = if first { parts.pop_front() } else { parts.pop_back() } {
+        let part = trim(part, end);
+        if !matches!(part.kind(), HirKind::Empty) {
+            if first {
+                parts.push_front(part)
+            } else {
+                parts.push_back(part)
+            }
+            break;
+        }
+    }
+    Hir::concat(parts.into())
 }
 
 /// Every match begins with one of a few texts that are long enough to be looked for.
@@ -210,7 +225,7 @@ fn begins_with_text(pattern: &Hir) -> bool {
     extractor
         .limit_class(TEXTS_MAX)
         .limit_repeat(2)
-        .limit_literal_len(8)
+        .limit_literal_len(TEXT_BYTES_MIN + 1)
         .limit_total(4 * TEXTS_MAX);
     let mut texts = extractor.extract(pattern);
     texts.optimize_for_prefix_by_preference();

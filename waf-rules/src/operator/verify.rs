@@ -1,6 +1,8 @@
 //! `@verifyCC`, `@verifySSN`, `@verifyCPF`, `@verifySVNR`: the pattern finds what looks like a number,
 //! the check digits tell whether it is one.
 
+use regex_syntax::hir::Hir;
+
 use super::{Captures, Rx};
 
 /// Which check a candidate has to pass.
@@ -53,7 +55,7 @@ impl Verify {
         if pattern.trim().is_empty() {
             return Err("no pattern given for what looks like a number".to_owned());
         }
-        let rx = Rx::compile(pattern)?;
+        let rx = Rx::finder(pattern)?;
         let overlaps = rx.longest().is_some_and(|longest| longest <= OVERLAP_BYTES_MAX);
         Ok(Self { check, rx, overlaps })
     }
@@ -76,8 +78,8 @@ impl Verify {
         false
     }
 
-    pub(crate) fn pattern(&self) -> &str {
-        self.rx.pattern()
+    pub(crate) fn take_syntax(&mut self) -> Hir {
+        self.rx.take_syntax()
     }
 }
 

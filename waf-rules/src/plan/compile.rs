@@ -44,7 +44,7 @@ pub(crate) fn compile(
         id: PROGRAMS.fetch_add(1, Ordering::Relaxed),
         rules,
         phases: order.phases,
-        gates: Gates::new(&parts.operators),
+        gates: Gates::new(&mut parts.operators),
         operators: parts.operators,
         transforms: parts.transforms,
         tx: parts.tx,

@@ -92,7 +92,8 @@ fn matches_are_bounded_and_counted() {
     assert_eq!((tx.matches().len(), tx.matches_dropped()), (3, 3));
 }
 
-/// A rule that doubles a text per value, and names made by the client, stay within bounds.
+/// A rule that doubles a text per value, and names made by the client, stay within bounds: of size, and of
+/// the work of copying.
 #[test]
 fn variables_do_not_grow_without_end() {
     let rules = r#"
@@ -100,10 +101,13 @@ SecAction "id:1,phase:1,pass,nolog,setvar:tx.a=xxxxxxxxxxxxxxxx"
 SecRule ARGS "@rx ." "id:2,phase:2,pass,nolog,setvar:'tx.a=%{tx.a}%{tx.a}',setvar:'tx.k_%{MATCHED_VAR}=1'"
 SecRule TX:a "@rx ^x+$" "id:3,phase:2,pass,msg:'%{MATCHED_VAR}'"
 "#;
-    let target = format!("/?{}", (0..900).map(|n| format!("a={n}&")).collect::<String>());
-    let tx = get(&profile(rules), &target);
+    let target =
+        |values| format!("/?{}", (0..values).map(|n| format!("a={n}&")).collect::<String>());
+    let tx = get(&profile(rules), &target(50));
     assert_eq!(tx.matches()[0].matched.len(), 256);
     assert_eq!(tx.matches()[0].message.len(), 1_024);
+    let tx = get(&profile(rules), &target(900));
+    assert_eq!(tx.outcome(), Outcome::Refused(Exceeded::Work));
 }
 
 #[test]

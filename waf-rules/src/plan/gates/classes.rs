@@ -72,7 +72,10 @@ fn alternation(branches: &[Vec<ByteSet>]) -> Vec<ByteSet> {
 }
 
 fn rarest(mut classes: Vec<ByteSet>) -> Vec<ByteSet> {
-    classes.sort_by_key(frequency);
+    if classes.len() < 2 {
+        return classes;
+    }
+    classes.sort_by_cached_key(frequency);
     classes.dedup();
     classes.truncate(CARRIED);
     classes

@@ -59,9 +59,10 @@ pub(crate) struct Needs {
 }
 
 impl Gates {
-    pub(crate) fn new(operators: &[Operator]) -> Self {
+    /// Takes what the patterns among the operators were read from.
+    pub(crate) fn new(operators: &mut [Operator]) -> Self {
         let words = operators.len().div_ceil(64);
-        let needs: Vec<Needs> = operators.iter().map(Needs::of).collect();
+        let needs: Vec<Needs> = operators.iter_mut().map(Needs::of).collect();
         let (texts, owners) = collect(&needs);
         let mut textless = vec![0; words];
         needs
@@ -136,10 +137,10 @@ impl ClassTable {
 }
 
 impl Needs {
-    fn of(operator: &Operator) -> Self {
+    fn of(operator: &mut Operator) -> Self {
         match operator {
-            Operator::Rx(rx) | Operator::RxGlobal(rx) => Self::of_pattern(rx.pattern()),
-            Operator::Verify(verify) => Self::of_pattern(verify.pattern()),
+            Operator::Rx(rx) | Operator::RxGlobal(rx) => Self::of_hir(&rx.take_syntax()),
+            Operator::Verify(verify) => Self::of_hir(&verify.take_syntax()),
             Operator::Pm(pm) => Self::of_phrases(pm.literals()),
             Operator::Text(test, argument) if test.needs_argument() => {
                 argument.constant().map(Self::of_text).unwrap_or_default()
@@ -153,16 +154,6 @@ impl Needs {
             Operator::DetectSqli => Self::of_class(crate::bytes::WORD.complement()),
             _ => Self::default(),
         }
-    }
-
-    fn of_pattern(pattern: &str) -> Self {
-        let parsed = regex_syntax::ParserBuilder::new()
-            .unicode(false)
-            .utf8(false)
-            .dot_matches_new_line(true)
-            .build()
-            .parse(pattern);
-        parsed.map(|hir| Self::of_hir(&hir)).unwrap_or_default()
     }
 
     pub(crate) fn of_hir(hir: &Hir) -> Self {

@@ -25,7 +25,7 @@ fn finds_required_texts() {
         ("(?:ab){3}", vec!["ababab"]),
         ("^$", vec![]),
     ] {
-        let needs = Needs::of(&compile(pattern));
+        let needs = Needs::of(&mut compile(pattern));
         let found: Vec<String> =
             needs.literals.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect();
         assert_eq!(found, texts, "{pattern}");
@@ -34,10 +34,10 @@ fn finds_required_texts() {
 
 #[test]
 fn finds_required_classes_and_lengths() {
-    let needs = Needs::of(&compile("[0-9]+\\(.{2}\\)"));
+    let needs = Needs::of(&mut compile("[0-9]+\\(.{2}\\)"));
     assert_eq!(needs.min_len, 5);
     assert!(needs.classes.iter().any(|class| class.contains(b'(') && class.len() == 1));
-    assert!(Needs::of(&compile("a*")).classes.is_empty());
+    assert!(Needs::of(&mut compile("a*")).classes.is_empty());
 }
 
 /// Random strings over each pattern's own bytes, so that many match: a match must be a candidate.
@@ -57,8 +57,8 @@ fn never_holds_back_a_match() {
         ".a.",
         "(?:foo|ba[rz]|qux?)-?",
     ];
-    let operators: Vec<Operator> = patterns.iter().map(|pattern| compile(pattern)).collect();
-    let gates = Gates::new(&operators);
+    let mut operators: Vec<Operator> = patterns.iter().map(|pattern| compile(pattern)).collect();
+    let gates = Gates::new(&mut operators);
     let mut seed = 0x2545_f491_4f6c_dd1d_u64;
     let (mut matches, mut scratch) = (0, Vec::new());
     for _ in 0..40_000 {

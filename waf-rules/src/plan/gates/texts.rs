@@ -44,10 +44,14 @@ struct Filed {
     owners: (u32, u32),
 }
 
-/// An open hash table: a key and its range of `filed`; an empty range is a free place.
+/// An open hash table. Most look-ups find nothing: what they read stays small by itself.
 #[derive(Debug, Default)]
 struct Keys {
-    places: Vec<(u32, u32, u32)>,
+    /// The key at each place, or the one that no text is filed under.
+    places: Vec<u32>,
+    free: u32,
+    /// The range of `filed` for each place.
+    ranges: Vec<(u32, u32)>,
     shift: u32,
 }
 
@@ -178,27 +182,31 @@ impl Texts {
 impl Keys {
     fn new(ranges: &[(u32, u32, u32)]) -> Self {
         let bits = (ranges.len() * 4).next_power_of_two().max(2).trailing_zeros();
-        let mut keys = Self { places: vec![(0, 0, 0); 1 << bits], shift: 32 - bits };
-        for range in ranges {
-            let mut place = keys.place(range.0);
-            while keys.places[place].2 != 0 {
-                place = (place + 1) % keys.places.len();
-            }
-            keys.places[place] = *range;
+        let is_free = |key: &u32| !ranges.iter().any(|(known, ..)| known == key);
+        let free = (0..=u32::MAX).find(is_free).unwrap_or_default();
+        let (places, filed) = (vec![free; 1 << bits], vec![(0, 0); 1 << bits]);
+        let mut keys = Self { places, free, ranges: filed, shift: 32 - bits };
+        for (key, from, to) in ranges {
+            let place = keys.find(*key);
+            keys.places[place] = *key;
+            keys.ranges[place] = (*from, *to);
         }
         keys
     }
 
-    /// Where the texts of a key are. At least three quarters of the places are free.
+    /// Where the texts of a key are.
     fn range(&self, key: u32) -> std::ops::Range<usize> {
+        let (from, to) = self.ranges[self.find(key)];
+        from as usize..to as usize
+    }
+
+    /// The place of a key, or the free one where it would be. At least three quarters of the places are free.
+    fn find(&self, key: u32) -> usize {
         let mut place = self.place(key);
-        loop {
-            let (known, from, to) = self.places[place];
-            if known == key || to == 0 {
-                return from as usize..to as usize;
-            }
+        while self.places[place] != key && self.places[place] != self.free {
             place = (place + 1) % self.places.len();
         }
+        place
     }
 
     fn place(&self, key: u32) -> usize {

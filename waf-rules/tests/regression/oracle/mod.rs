@@ -5,6 +5,7 @@
 //! Python that has it. `YETT_DIFFERENTIAL=all` takes every request of the corpora and only reports.
 
 mod cases;
+mod injections;
 mod list;
 mod peer;
 mod transformations;

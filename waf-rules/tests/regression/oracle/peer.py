@@ -8,13 +8,18 @@ Each further one is a request with the answer of its service:
 and is answered with {"ids": rules that it logged, sorted, "cpu_ns": processor time of the transaction}, and where it has
 "log": true, also "data": [[rule, its log data], ...].
 In all texts a character stands for one byte. Nothing is kept from one request to the next.
+
+{"values": [text, ...]} is answered with what its libinjection says of each: [[fingerprint or null, harmful markup], ...].
 """
 
+import ctypes
 import json
 import os
+import pathlib
 import sys
 import time
 
+import libmodsecurity
 from libmodsecurity import ModSecurity, RulesSet, Transaction
 
 
@@ -69,6 +74,18 @@ def inspect(engine, rules, request):
     return answer
 
 
+def libinjection():
+    """The library that the package brings exports libinjection's functions too."""
+    folder = pathlib.Path(libmodsecurity.__file__).parents[1] / "libmodsecurity.libs"
+    return ctypes.CDLL(next(map(str, folder.glob("libmodsecurity-*.so*"))))
+
+
+def verdict(library, value):
+    fingerprint, length = ctypes.create_string_buffer(8), ctypes.c_size_t(len(value))
+    attack = library.libinjection_sqli(value, length, fingerprint) == 1
+    return [fingerprint.value.decode() if attack else None, library.libinjection_xss(value, length) == 1]
+
+
 def keep_xml_quiet():
     """libxml2 writes what it thinks of a body to standard error; what Python has to say still gets there."""
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
@@ -82,8 +99,14 @@ def main():
     engine.set_log_callback(lambda _: None)
     rules = load(json.loads(sys.stdin.readline())["rules"])
     print(json.dumps({"engine": engine.who_am_i()}), flush=True)
+    library = libinjection()
     for line in sys.stdin:
-        print(json.dumps(inspect(engine, rules, json.loads(line))), flush=True)
+        question = json.loads(line)
+        if "values" in question:
+            answer = [verdict(library, octets(value)) for value in question["values"]]
+        else:
+            answer = inspect(engine, rules, question)
+        print(json.dumps(answer), flush=True)
     # Its registry of callbacks outlives the engine otherwise.
     engine.set_log_callback(None)
 

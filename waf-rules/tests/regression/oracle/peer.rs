@@ -97,14 +97,14 @@ impl Peer {
         Ok((said.ids, Duration::from_nanos(said.cpu_ns), said.data))
     }
 
-    fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
+    pub(crate) fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
         let input = self.input.as_mut().ok_or_else(|| Error::other("the process has ended"))?;
         serde_json::to_writer(&mut *input, message)?;
         input.write_all(b"\n")?;
         input.flush()
     }
 
-    fn receive<T: for<'d> Deserialize<'d>>(&mut self) -> io::Result<T> {
+    pub(crate) fn receive<T: for<'d> Deserialize<'d>>(&mut self) -> io::Result<T> {
         let mut line = String::new();
         if self.output.read_line(&mut line)? == 0 {
             let end = self.child.wait()?;
@@ -146,6 +146,7 @@ fn pair((name, value): (&String, &String)) -> (String, String) {
     (text(name.as_bytes()), text(value.as_bytes()))
 }
 
-fn text(bytes: &[u8]) -> String {
+/// A character for each byte.
+pub(crate) fn text(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
