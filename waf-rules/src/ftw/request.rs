@@ -137,9 +137,8 @@ fn complete(method: &str, headers: &mut Vec<Header>, body: &mut Vec<u8>, is_text
     };
     if !body.is_empty() {
         add(headers, "Content-Type", FORM.to_owned());
-        headers.sort_by(|one, other| one.name.cmp(&other.name));
         let content_type = find(headers, "Content-Type").unwrap_or_default();
-        if is_text && content_type == FORM {
+        if is_text && content_type.eq_ignore_ascii_case(FORM) {
             *body = encode_form(&String::from_utf8_lossy(body)).into_bytes();
         } else if is_text && content_type.contains("multipart/form-data;") {
             let text = String::from_utf8_lossy(body).replace("\r\n", "\n").replace('\n', "\r\n");

@@ -40,6 +40,19 @@ fn requests_are_built_as_go_ftw_builds_them() {
                 "POST / HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n{form}: 5\r\n\r\na=b+c"
             ),
         ),
+        // What is added comes last.
+        (
+            "ordered_headers: [{name: X, value: 1}, {name: Host, value: a}], data: a",
+            format!(
+                "GET / HTTP/1.1\r\nX: 1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n{form}: 1\r\n\r\na"
+            ),
+        ),
+        (
+            "headers: {Content-Type: Application/X-WWW-Form-Urlencoded}, data: a=b c",
+            format!(
+                "GET / HTTP/1.1\r\nContent-Type: Application/X-WWW-Form-Urlencoded\r\n{form}: 5\r\n\r\na=b+c"
+            ),
+        ),
         (
             "method: POST, data: a=%20 c",
             format!(

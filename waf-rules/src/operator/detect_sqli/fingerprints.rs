@@ -1,6 +1,6 @@
 //! The fingerprints of attacks: the kinds of the first five tokens, as libinjection has them.
 
-use super::tokens::Kind;
+use super::token::Kind;
 
 /// A line: three kinds, then for each fourth one that may follow those that may be fifth; a dot is the end.
 const TEXT: &[u8] = include_bytes!("fingerprints.txt");

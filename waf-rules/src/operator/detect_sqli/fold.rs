@@ -3,7 +3,8 @@
 //! What `1 + 1 + 1 = -1` and `1 = 1` have in common is found by rules on two and three tokens, until none applies. Each
 //! rule takes tokens away or changes one for good, so the work is that of the tokens.
 
-use super::tokens::{Kind, Token, Tokens};
+use super::token::{Kind, Token};
+use super::tokens::Tokens;
 use super::words;
 use crate::operator::OutOfWork;
 

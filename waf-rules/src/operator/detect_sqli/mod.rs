@@ -8,13 +8,15 @@
 
 mod fingerprints;
 mod fold;
+mod token;
 mod tokens;
 mod words;
 
 use memchr::{memchr, memmem};
 
 use self::fold::Folded;
-use self::tokens::{BYTE_COST, Kind, Reading, TOKEN_COST, Tokens};
+use self::token::Kind;
+use self::tokens::{BYTE_COST, Reading, TOKEN_COST, Tokens};
 use super::{Captures, OutOfWork};
 
 /// Work of a question, beside the bytes that are passed over to find quotes and ends.

@@ -1,6 +1,6 @@
 //! The words that mean something in SQL: kinds of all dialects in one table, as libinjection has them.
 
-use super::tokens::Kind;
+use super::token::Kind;
 
 /// A line: the kind of its words, then the words. They are in capitals, as everything here.
 const TEXT: &[u8] = include_bytes!("words.txt");
