@@ -4,13 +4,14 @@
 //! alone, is transformed and scanned once.
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 use std::hash::BuildHasher;
 use std::ops::Range;
 
 use super::budget::Budget;
 use crate::bytes::{ByteSet, index, present};
 use crate::plan::{Node, Transforms};
+use crate::transform::Transform;
 
 /// A byte string of this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +40,8 @@ const TRANSFORM_COST: u64 = 200;
 const TRANSFORM_BYTE_COST: u64 = 2;
 /// Transformed even when no work is left: what numbers are compared with.
 const FREE_BYTES: usize = 256;
+/// From this length on looking up a step is quicker than most steps.
+const LONG_BYTES: usize = 128;
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Default)]
@@ -50,18 +53,30 @@ pub(super) struct Buffers {
     /// Results of transformation lists: one row of `nodes` entries a buffer that was transformed.
     memo: Vec<u32>,
     nodes: usize,
+    /// Results of single transformations of long values, for lists that come to the same one by different ways.
+    steps: HashMap<(Buffer, Transform), Buffer, RandomState>,
     scratch: Vec<u8>,
 }
 
 impl Buffers {
     /// No buffers but the empty one, in used memory; `nodes` is the number of transformation lists.
     pub(super) fn begin(memory: Self, nodes: usize) -> Self {
-        let Self { mut arena, mut slots, mut known, hasher, mut memo, nodes: _, scratch } = memory;
+        let Self {
+            mut arena,
+            mut slots,
+            mut known,
+            hasher,
+            mut memo,
+            nodes: _,
+            mut steps,
+            scratch,
+        } = memory;
         arena.clear();
         slots.clear();
         known.clear();
         memo.clear();
-        let mut buffers = Self { arena, slots, known, hasher, memo, nodes, scratch };
+        steps.clear();
+        let mut buffers = Self { arena, slots, known, hasher, memo, nodes, steps, scratch };
         buffers.intern(b"");
         buffers
     }
@@ -72,6 +87,7 @@ impl Buffers {
             + self.scratch.capacity()
             + self.slots.capacity() * size_of::<Slot>()
             + (self.known.capacity() + self.memo.capacity()) * size_of::<u32>()
+            + self.steps.capacity() * size_of::<((Buffer, Transform), Buffer)>()
     }
 
     pub(super) fn intern(&mut self, bytes: &[u8]) -> Buffer {
@@ -138,16 +154,15 @@ impl Buffers {
         output
     }
 
-    fn apply(
-        &mut self,
-        input: Buffer,
-        transform: crate::transform::Transform,
-        budget: &mut Budget,
-    ) -> Buffer {
+    fn apply(&mut self, input: Buffer, transform: Transform, budget: &mut Budget) -> Buffer {
         if !self.present(input).intersects(transform.triggers())
             && *transform.triggers() != ByteSet::ALL
         {
             return input;
+        }
+        let is_long = self.bytes(input).len() >= LONG_BYTES;
+        if is_long && let Some(output) = self.steps.get(&(input, transform)) {
+            return *output;
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
@@ -158,6 +173,9 @@ impl Buffers {
         }
         transform.apply(bytes, &mut scratch);
         let output = if scratch == bytes { input } else { self.intern(&scratch) };
+        if is_long {
+            self.steps.insert((input, transform), output);
+        }
         self.keep_scratch(scratch, output)
     }
 

@@ -10,30 +10,52 @@ use crate::profile::Inner;
 
 /// Transactions' memories kept per thread: what is in flight at once and ends at once.
 const SPARE_MAX: usize = 32;
-/// The largest memory kept, in bytes: what one large body needed is given back.
-const SPARE_BYTES_MAX: usize = 256 * 1024;
+/// The largest memory kept, in bytes: what one very large body needed is given back.
+const STATE_BYTES_MAX: usize = 1024 * 1024;
+/// All that is kept, in bytes.
+const SPARE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 thread_local! {
-    static SPARE: RefCell<Vec<State>> = const { RefCell::new(Vec::new()) };
+    static SPARE: RefCell<Spare> = const { RefCell::new(Spare { states: Vec::new(), bytes: 0 }) };
     static LEARNED: Cell<Option<Learned>> = const { Cell::new(None) };
+}
+
+/// Memories of transactions that are over, each with its size.
+struct Spare {
+    states: Vec<(State, usize)>,
+    bytes: usize,
+}
+
+impl Spare {
+    fn take(&mut self) -> Option<State> {
+        let (state, bytes) = self.states.pop()?;
+        self.bytes -= bytes;
+        Some(state)
+    }
+
+    fn keep(&mut self, state: State, bytes: usize) {
+        if self.states.len() < SPARE_MAX && self.bytes + bytes <= SPARE_BYTES_MAX {
+            self.states.push((state, bytes));
+            self.bytes += bytes;
+        }
+    }
 }
 
 /// The state of a new transaction, in used memory where there is any.
 pub(super) fn begin(profile: &Inner) -> State {
-    let memory = SPARE.try_with(|spare| spare.try_borrow_mut().ok()?.pop());
+    let memory = SPARE.try_with(|spare| spare.try_borrow_mut().ok()?.take());
     State::begin(memory.ok().flatten().unwrap_or_default(), profile)
 }
 
 /// Takes a state whose transaction is over. It is emptied when it is used again.
 pub(super) fn end(state: State) {
-    if state.footprint() > SPARE_BYTES_MAX {
+    let bytes = state.footprint();
+    if bytes > STATE_BYTES_MAX {
         return;
     }
     let _ = SPARE.try_with(|spare| {
-        if let Ok(mut spare) = spare.try_borrow_mut()
-            && spare.len() < SPARE_MAX
-        {
-            spare.push(state);
+        if let Ok(mut spare) = spare.try_borrow_mut() {
+            spare.keep(state, bytes);
         }
     });
 }

@@ -1,8 +1,14 @@
 //! What is known of a transaction's values: four rows of bits a buffer, one bit an operator.
 
-use super::buffers::Buffer;
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::buffers::{Buffer, Buffers};
 use super::eval::Run;
-use crate::bytes::index;
+use crate::bytes::{ByteSet, index};
+use crate::plan::Gates;
 
 /// Bits of a buffer, by what they say of an operator.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +31,9 @@ const SCAN_BYTE_COST: u64 = 2;
 const FACTS: usize = 4;
 const LASTING: usize = 3;
 const NONE: u32 = u32::MAX;
+/// From this length on it pays to ask whether a value was looked at in another case.
+const TWIN_BYTES_MIN: usize = 512;
+const UPPER: ByteSet = ByteSet::range(b'A', b'Z');
 
 /// The rows of all buffers that were looked at.
 #[derive(Debug, Default)]
@@ -35,6 +44,9 @@ pub(super) struct Rows {
     starts: Vec<u32>,
     /// Buffers of which something was found out in this phase.
     answered: Vec<Buffer>,
+    /// Long values whose texts were looked for, by their form in lower case and its hash.
+    folded: HashTable<(u64, Buffer)>,
+    hasher: RandomState,
 }
 
 /// The rows of one buffer.
@@ -44,11 +56,12 @@ pub(super) struct Row(usize);
 impl Rows {
     /// Nothing known yet, in used memory; `words` is the width of a row.
     pub(super) fn begin(memory: Self, words: usize) -> Self {
-        let Self { words: _, mut bits, mut starts, mut answered } = memory;
+        let Self { words: _, mut bits, mut starts, mut answered, mut folded, hasher } = memory;
         bits.clear();
         starts.clear();
         answered.clear();
-        Self { words, bits, starts, answered }
+        folded.clear();
+        Self { words, bits, starts, answered, folded, hasher }
     }
 
     /// Bytes of memory held.
@@ -56,6 +69,7 @@ impl Rows {
         self.bits.capacity() * size_of::<u64>()
             + self.starts.capacity() * size_of::<u32>()
             + self.answered.capacity() * size_of::<Buffer>()
+            + self.folded.capacity() * size_of::<(u64, Buffer)>()
     }
 
     /// Candidates among a set of operators, one word of it.
@@ -110,6 +124,39 @@ impl Rows {
         self.bits[row.0 + word] & bit != 0
     }
 
+    fn candidates_mut(&mut self, row: Row) -> &mut [u64] {
+        &mut self.bits[row.0..row.0 + self.words]
+    }
+
+    /// Texts are looked for in any case: what was found in a value is found in one that differs in case alone. Strikes
+    /// what the other was asked for from `wanted`.
+    fn take_over(
+        &mut self,
+        value: Buffer,
+        row: Row,
+        gates: &Gates,
+        buffers: &Buffers,
+        folded: &[u8],
+        wanted: &mut [u64],
+    ) {
+        let hash = self.hasher.hash_one(folded);
+        let same = |twin: &(u64, Buffer)| {
+            twin.0 == hash && buffers.bytes(twin.1).eq_ignore_ascii_case(folded)
+        };
+        let Some((_, twin)) = self.folded.find(hash, same).copied() else {
+            self.folded.insert_unique(hash, (hash, value), |twin| twin.0);
+            return;
+        };
+        let Some(Row(twin_row)) = self.find(twin) else { return };
+        let mut asked = gates.empty_row();
+        let mut unused = gates.empty_row();
+        gates.fitting(folded.len(), buffers.present(twin), &mut unused, &mut asked);
+        for word in 0..self.words {
+            self.bits[row.0 + word] |= self.bits[twin_row + word] & wanted[word];
+            wanted[word] &= !asked[word];
+        }
+    }
+
     fn find(&self, value: Buffer) -> Option<Row> {
         let start = self.starts.get(value.index()).filter(|start| **start != NONE);
         start.map(|start| Row(*start as usize))
@@ -144,11 +191,31 @@ impl Run<'_> {
             let known = facts.len().min(bits.len());
             bits[..known].copy_from_slice(&facts[..known]);
         } else {
-            let (present, scratch) = (state.buffers.present(value), &mut state.scratch.lower);
-            self.program.gates.row(bytes, present, scratch, &mut bits[..words]);
+            self.scan(value, row);
+            let (bytes, bits) = (self.state.buffers.bytes(value), &self.state.rows.bits[row.0..]);
             self.known.learn(self.program.id, bytes, &bits[..LASTING * words]);
         }
         Some(row)
+    }
+
+    /// Finds the candidates among the operators for a value that nothing is known of.
+    fn scan(&mut self, value: Buffer, row: Row) {
+        let (gates, state) = (&self.program.gates, &mut *self.state);
+        let (buffers, rows, folded) = (&state.buffers, &mut state.rows, &mut state.scratch.folded);
+        let (bytes, present) = (buffers.bytes(value), buffers.present(value));
+        let mut wanted = gates.empty_row();
+        if !gates.fitting(bytes.len(), present, rows.candidates_mut(row), &mut wanted) {
+            return;
+        }
+        folded.clear();
+        folded.extend_from_slice(bytes);
+        if present.intersects(&UPPER) {
+            folded.make_ascii_lowercase();
+        }
+        if bytes.len() >= TWIN_BYTES_MIN {
+            rows.take_over(value, row, gates, buffers, folded, &mut wanted);
+        }
+        gates.find_texts(folded, &mut wanted, rows.candidates_mut(row));
     }
 
     /// Remembers what an operator without macros said of a value, for this request and others.

@@ -106,7 +106,7 @@ pub(super) struct Scratch {
     /// A text on its way to a buffer.
     pub(super) text: Vec<u8>,
     /// A value in lower case, while the prefilter looks at it.
-    pub(super) lower: Vec<u8>,
+    pub(super) folded: Vec<u8>,
 }
 
 impl State {
@@ -175,7 +175,7 @@ impl State {
             + self.response_body.capacity()
             + values * size_of::<Value>()
             + self.scratch.text.capacity()
-            + self.scratch.lower.capacity()
+            + self.scratch.folded.capacity()
             + self.record.matches.capacity() * size_of::<Match>()
     }
 

@@ -84,23 +84,35 @@ impl Gates {
         self.words
     }
 
-    /// Writes the row of a value: the operators that it could satisfy. `scratch` is memory to work in.
-    pub(crate) fn row(
+    /// A row without an operator in it.
+    pub(crate) fn empty_row(&self) -> Row {
+        SmallVec::from_elem(0, self.words)
+    }
+
+    /// What length and bytes of a value say: `row` is given the operators that it could satisfy as it is, `wanted` those that
+    /// it could if it held one of their texts. False if there is none of these.
+    pub(crate) fn fitting(
         &self,
-        value: &[u8],
+        length: usize,
         present: &ByteSet,
-        scratch: &mut Vec<u8>,
         row: &mut [u64],
-    ) {
-        row.copy_from_slice(&self.lengths[value.len().min(LENGTHS - 1)]);
+        wanted: &mut [u64],
+    ) -> bool {
+        row.copy_from_slice(&self.lengths[length.min(LENGTHS - 1)]);
         self.classes.restrict(present, row);
-        let mut wanted: Row =
-            row.iter().zip(&self.textless).map(|(row, free)| row & !free).collect();
-        if wanted.iter().any(|word| *word != 0) {
-            and(row, &self.textless);
-            if let Some(texts) = &self.texts {
-                texts.find(value, present, scratch, &mut wanted, row);
-            }
+        let mut any = 0;
+        for ((row, wanted), free) in row.iter_mut().zip(wanted).zip(&self.textless) {
+            *wanted = *row & !free;
+            *row &= free;
+            any |= *wanted;
+        }
+        any != 0
+    }
+
+    /// Moves the operators of which a value holds a text from `wanted` to `row`. `folded` is the value in lower case.
+    pub(crate) fn find_texts(&self, folded: &[u8], wanted: &mut [u64], row: &mut [u64]) {
+        if let Some(texts) = &self.texts {
+            texts.find(folded, wanted, row);
         }
     }
 }

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use crate::bytes::{ByteSet, index};
+use crate::bytes::index;
 
 /// Shorter texts occur everywhere: they are left to the byte classes.
 pub(super) const TEXT_BYTES_MIN: usize = 3;
@@ -19,7 +19,6 @@ const KEY_BYTES: usize = 4;
 const OFFSETS_MAX: usize = 200;
 /// Bits of the index into the first table: 32 KiB.
 const FIRST_BITS: u32 = 15;
-const UPPER: ByteSet = ByteSet::range(b'A', b'Z');
 
 #[derive(Debug)]
 pub(super) struct Texts {
@@ -108,35 +107,25 @@ impl Texts {
         });
     }
 
-    /// Moves the operators of which the value holds a text from `wanted` to `row`. `lower` is memory to
-    /// work in. The search ends when there is nothing left to find.
-    pub(super) fn find(
-        &self,
-        value: &[u8],
-        present: &ByteSet,
-        lower: &mut Vec<u8>,
-        wanted: &mut [u64],
-        row: &mut [u64],
-    ) {
-        lower.clear();
-        lower.extend_from_slice(value);
-        if present.intersects(&UPPER) {
-            lower.make_ascii_lowercase();
-        }
-        // A key of three bytes may end the value.
-        lower.push(0);
+    /// Moves the operators of which the value holds a text from `wanted` to `row`. The value is in lower case.
+    /// The search ends when there is nothing left to find.
+    pub(super) fn find(&self, value: &[u8], wanted: &mut [u64], row: &mut [u64]) {
         let mut left: u32 = wanted.iter().map(|word| word.count_ones()).sum();
-        for (at, four) in lower.windows(KEY_BYTES).enumerate() {
+        for (at, four) in value.windows(KEY_BYTES).enumerate() {
             let key = four.try_into().map_or(0, u32::from_le_bytes);
             if self.first[first_index(key)] & fourth_bit(key) == 0 {
                 continue;
             }
-            let value = &lower[..value.len()];
             left -= self.compare(0, key, value, at, wanted, row);
             left -= self.compare(1, key & THREE, value, at, wanted, row);
             if left == 0 {
                 return;
             }
+        }
+        // A key of three bytes may end the value.
+        if let [.., one, two, three] = *value {
+            let key = u32::from_le_bytes([one, two, three, 0]);
+            self.compare(1, key, value, value.len() - 3, wanted, row);
         }
     }
 
