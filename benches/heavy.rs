@@ -18,6 +18,8 @@ pub(crate) fn heavy() -> Vec<Heavy> {
         request("form of 10 KB", FORM, form(&prose(10 * 1024))),
         request("form of 64 KiB", FORM, form(&prose(64 * 1024))),
         request("form of 900 fields", FORM, fields()),
+        request("form of 900 settings", FORM, settings()),
+        request("JSON of 900 settings", "application/json", json_settings()),
         request("JSON of 500 leaves", "application/json", leaves(125, "")),
         request("JSON of 128 KiB", "application/json", leaves(220, &prose(480))),
         request(
@@ -81,6 +83,38 @@ fn leaves(items: usize, note: &str) -> String {
 fn fields() -> String {
     let fields: Vec<String> = (0..900).map(|n| format!("field_{n}=value+of+number+{n}")).collect();
     fields.join("&")
+}
+
+/// What a page of settings sends: addresses, times, markup, codes.
+const SETTINGS: [&str; 8] = [
+    "https://example.org/shop/a-b/7?c=d&e=f#top",
+    "jane.doe+news@example.com",
+    "2025-11-30T21:47:51.975Z",
+    "<p class='intro'>Hello <b>you</b> &amp; all</p>",
+    "1,234.56",
+    "550e8400-e29b-41d4-a716-446655440000",
+    "It's here (or there), isn't it?",
+    "on",
+];
+
+fn settings() -> String {
+    let escape = |byte: u8| match byte {
+        b' ' => "+".to_owned(),
+        byte if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) => {
+            char::from(byte).to_string()
+        }
+        byte => format!("%{byte:02X}"),
+    };
+    let field = |n: usize| {
+        let value: String = SETTINGS[n % SETTINGS.len()].bytes().map(escape).collect();
+        format!("options[section_{}][{n}]={value}", n % 30)
+    };
+    (0..900).map(field).collect::<Vec<_>>().join("&")
+}
+
+fn json_settings() -> String {
+    let leaf = |n: usize| format!(r#""option_{n}":"{}""#, SETTINGS[n % SETTINGS.len()]);
+    format!("{{{}}}", (0..900).map(leaf).collect::<Vec<_>>().join(","))
 }
 
 impl Heavy {

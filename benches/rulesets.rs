@@ -7,6 +7,10 @@ use waf_rules::{Bounds, EngineMode, Profile, ProfileOptions, Ruleset};
 
 pub(crate) use material::crs;
 
+/// The gateway's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Only detection: nothing ends a request early but its budget.
 pub(crate) fn profile(ruleset: &Ruleset, paranoia: u8) -> Profile {
     bounded(ruleset, paranoia, Bounds::default())

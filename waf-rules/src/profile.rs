@@ -81,10 +81,10 @@ pub struct Bounds {
     pub parts: usize,
     /// Matches kept with their texts; more are counted and score, without a text.
     pub matches: usize,
-    /// Work at paranoia level 1: values transformed, scanned and matched, weighed by what each costs, about
-    /// a nanosecond a unit. Each level above adds two thirds of it: its rules ask that much more. A form of
-    /// 64 KiB of prose takes 5 million units with the built-in rules, 8 (paranoia 1) to 21 million (paranoia 4) with
-    /// CRS. States of automata are paid for by the request that needs them first in a thread; all else is
+    /// Work at paranoia level 1: values transformed, scanned and matched, weighed by what each costs, one to two
+    /// nanoseconds a unit. Each level above adds nine tenths of it: its rules ask that much more. A form of
+    /// 64 KiB of prose takes 3 million units with the built-in rules, 7 (paranoia 1) to 22 million (paranoia 4) with
+    /// CRS. States of automata are paid for by the request that needs them first in a thread; all else is nearly
     /// the same every time.
     pub work: u64,
     /// Work that each byte received adds to it.
@@ -147,8 +147,8 @@ impl Default for Bounds {
             depth: 64,
             parts: 128,
             matches: 128,
-            work: 9_000_000,
-            work_per_byte: 110,
+            work: 4_400_000,
+            work_per_byte: 85,
             over: Over::Reject,
         }
     }
@@ -278,9 +278,9 @@ fn plan_target(target: &str) -> Result<Vec<PlannedExclusion>, String> {
 
 fn effective(options: &ProfileOptions, program: &Program) -> Bounds {
     let mut bounds = options.bounds;
-    let thirds = 1 + 2 * u64::from(options.detection_paranoia);
-    bounds.work = bounds.work.saturating_mul(thirds) / 3;
-    bounds.work_per_byte = bounds.work_per_byte.saturating_mul(thirds) / 3;
+    let tenths = 1 + 9 * u64::from(options.detection_paranoia);
+    bounds.work = bounds.work.saturating_mul(tenths) / 10;
+    bounds.work_per_byte = bounds.work_per_byte.saturating_mul(tenths) / 10;
     let settings = &program.settings;
     let smaller = |own: usize, rules: Option<usize>| rules.map_or(own, |rules| own.min(rules));
     bounds.body_bytes = smaller(bounds.body_bytes, settings.request_body_bytes);

@@ -7,13 +7,14 @@ use super::state::State;
 use super::tx_store::TxValue;
 use crate::bytes::index;
 use crate::operator::{Captures, Operator, OutOfWork};
+use crate::plan::settings::Over;
 use crate::tx::TxSlot;
 use crate::variable::UNCONDITIONAL;
 
 /// Work that asking any operator costs, beyond the bytes it reads.
-pub(super) const ASK_COST: u64 = 200;
+pub(super) const ASK_COST: u64 = 110;
 /// Work of finding a value for a link.
-const VALUE_COST: u64 = 20;
+const VALUE_COST: u64 = 40;
 /// Work of passing over one that did not wake the rule.
 const ENTRY_COST: u64 = 4;
 /// Work of what a match sets off.
@@ -29,9 +30,7 @@ impl Run<'_> {
                 Value { variable: &UNCONDITIONAL, key: Key::None, content, count: false },
             );
         }
-        let operator = &self.program.operators[site.link.operator as usize];
-        let free = site.woken.is_some() || matches!(operator, Operator::Number(..));
-        if self.state.budget.is_exhausted() && !free {
+        if self.state.budget.is_exhausted() && !self.is_paid(site) {
             return false;
         }
         let mut values = std::mem::take(&mut self.state.scratch.values);
@@ -44,6 +43,15 @@ impl Run<'_> {
         }
         self.state.scratch.values = values;
         any
+    }
+
+    /// The link's question costs nothing more. Once the budget is spent only such are asked: comparisons of numbers, so
+    /// that the scores that were gathered are still judged, and what was paid for when values woke the rule, unless
+    /// the request is refused for its work anyway (or would be, where rules only detect).
+    fn is_paid(&self, site: &Site<'_>) -> bool {
+        let operator = &self.program.operators[site.link.operator as usize];
+        let refused = self.state.budget.is_exhausted() && self.profile.bounds.over == Over::Reject;
+        matches!(operator, Operator::Number(..)) || site.woken.is_some() && !refused
     }
 
     /// One value through the transformations and the operator.
@@ -99,10 +107,7 @@ impl Run<'_> {
             // No question to ask: the operator does not match.
             return link.negated && self.matched(site, value);
         }
-        // Once the budget is spent only comparisons of numbers are still asked, so that the scores that
-        // were gathered are still judged.
-        let free = site.woken.is_some() || matches!(operator, Operator::Number(..));
-        if !free && !self.pay(link.operator, input, row) {
+        if !self.is_paid(site) && !self.pay(link.operator, input, row) {
             return false;
         }
         let known = row.and_then(|row| self.state.rows.answer(row, link.operator));

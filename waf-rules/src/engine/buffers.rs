@@ -35,9 +35,8 @@ struct Slot {
     present: ByteSet,
 }
 
-/// Work of a transformation and of keeping what comes out, and of each byte.
-const TRANSFORM_COST: u64 = 200;
-const TRANSFORM_BYTE_COST: u64 = 2;
+/// Work of a transformation and of keeping what comes out, beyond the bytes.
+const TRANSFORM_COST: u64 = 100;
 /// Transformed even when no work is left: what numbers are compared with.
 const FREE_BYTES: usize = 256;
 /// From this length on looking up a step is quicker than most steps.
@@ -167,7 +166,7 @@ impl Buffers {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         let bytes = self.bytes(input);
-        let work = TRANSFORM_COST + TRANSFORM_BYTE_COST * bytes.len() as u64;
+        let work = TRANSFORM_COST + transform.cost(bytes.len() as u64);
         if !budget.afford(work) && bytes.len() > FREE_BYTES {
             return self.keep_scratch(scratch, input);
         }

@@ -38,6 +38,9 @@ impl Default for Known {
 }
 
 impl Known {
+    /// The longest value that may be known.
+    pub(super) const VALUE_BYTES_MAX: usize = LONG.value_bytes_max;
+
     /// What is known of a value.
     pub(super) fn recall(&mut self, program: u64, value: &[u8]) -> Option<&mut [u64]> {
         let (table, hasher) = self.table(value)?;

@@ -7,32 +7,38 @@ use hashbrown::HashTable;
 
 use super::buffers::{Buffer, Buffers};
 use super::eval::Run;
+use super::known::Known;
+use super::state::State;
 use crate::bytes::{ByteSet, index};
 use crate::plan::Gates;
 
 /// Bits of a buffer, by what they say of an operator.
 #[derive(Debug, Clone, Copy)]
 enum Fact {
+    /// The question was paid for in this transaction.
+    Paid,
     /// The prefilter lets it pass: it might match.
     Candidate,
     /// It was asked and does not match.
     Refuted,
     /// It was asked and matches.
     Affirmed,
-    /// The question was paid for in this transaction.
-    Paid,
 }
 
-/// Work of the prefilter, and of each byte.
-const SCAN_COST: u64 = 400;
-const SCAN_BYTE_COST: u64 = 2;
-/// Rows a buffer, and how many of them are true in every transaction. Behind them a word says whether the thread is
-/// still to be told of an answer.
+/// Rows a buffer. All but the first are true in every transaction, and so is the word behind them: the work of
+/// looking for texts. In one more word stands whether the thread is still to be told of an answer.
 const FACTS: usize = 4;
-const LASTING: usize = 3;
+const OTHER_WORDS: usize = 2;
+
+/// Work of looking at a value: of each different byte in it, and the bytes that take one more. What is found there is
+/// paid for one by one.
+const SCAN_COST: u64 = 80;
+const PRESENT_COST: u64 = 6;
+const SCAN_BYTES: u64 = 2;
 const NONE: u32 = u32::MAX;
-/// From this length on it pays to ask whether a value was looked at in another case.
-const TWIN_BYTES_MIN: usize = 512;
+/// From this length on it pays to ask whether a value was looked at in another case. No shorter than what is recalled:
+/// work must not depend on what the thread has seen.
+const TWIN_BYTES_MIN: usize = Known::VALUE_BYTES_MAX + 1;
 const UPPER: ByteSet = ByteSet::range(b'A', b'Z');
 
 /// The rows of all buffers that were looked at.
@@ -74,12 +80,15 @@ impl Rows {
 
     /// Candidates among a set of operators, one word of it.
     pub(super) fn candidates(&self, row: Row, word: usize) -> u64 {
-        self.bits[row.0 + word]
+        self.bits[row.0 + self.words + word]
     }
 
     /// Whether any of a set of operators is a candidate.
     pub(super) fn meets(&self, row: Row, operators: &[u64]) -> bool {
-        self.bits[row.0..].iter().zip(operators).any(|(bits, operators)| bits & operators != 0)
+        self.bits[row.0 + self.words..]
+            .iter()
+            .zip(operators)
+            .any(|(bits, operators)| bits & operators != 0)
     }
 
     pub(super) fn is_candidate(&self, row: Row, operator: u32) -> bool {
@@ -112,7 +121,7 @@ impl Rows {
     fn note(&mut self, row: Row, value: Buffer, fact: Fact, operator: u32) {
         let (word, bit) = place(fact, self.words, operator);
         self.bits[row.0 + word] |= bit;
-        let noted = &mut self.bits[row.0 + FACTS * self.words];
+        let noted = &mut self.bits[row.0 + FACTS * self.words + 1];
         if *noted == 0 {
             *noted = 1;
             self.answered.push(value);
@@ -125,7 +134,23 @@ impl Rows {
     }
 
     fn candidates_mut(&mut self, row: Row) -> &mut [u64] {
-        &mut self.bits[row.0..row.0 + self.words]
+        &mut self.bits[row.0 + self.words..][..self.words]
+    }
+
+    /// What is true of a value in every transaction.
+    fn lasting(&mut self, row: Row) -> &mut [u64] {
+        &mut self.bits[row.0 + self.words..][..(FACTS - 1) * self.words + 1]
+    }
+
+    /// The work of looking for texts in a value, so far.
+    fn scan_work(&mut self, row: Row) -> &mut u64 {
+        &mut self.bits[row.0 + FACTS * self.words]
+    }
+
+    /// Takes back the rows that were added last.
+    fn drop_last(&mut self, value: Buffer, row: Row) {
+        self.starts[value.index()] = NONE;
+        self.bits.truncate(row.0);
     }
 
     /// Texts are looked for in any case: what was found in a value is found in one that differs in case alone. Strikes
@@ -152,7 +177,8 @@ impl Rows {
         let mut unused = gates.empty_row();
         gates.fitting(folded.len(), buffers.present(twin), &mut unused, &mut asked);
         for word in 0..self.words {
-            self.bits[row.0 + word] |= self.bits[twin_row + word] & wanted[word];
+            let found = self.bits[twin_row + self.words + word] & wanted[word];
+            self.bits[row.0 + self.words + word] |= found;
             wanted[word] &= !asked[word];
         }
     }
@@ -162,14 +188,14 @@ impl Rows {
         start.map(|start| Row(*start as usize))
     }
 
-    fn add(&mut self, value: Buffer) -> (Row, &mut [u64]) {
+    fn add(&mut self, value: Buffer) -> Row {
         let start = self.bits.len();
         if self.starts.len() <= value.index() {
             self.starts.resize(value.index() + 1, NONE);
         }
         self.starts[value.index()] = index(start);
-        self.bits.resize(start + FACTS * self.words + 1, 0);
-        (Row(start), &mut self.bits[start..])
+        self.bits.resize(start + FACTS * self.words + OTHER_WORDS, 0);
+        Row(start)
     }
 }
 
@@ -180,32 +206,44 @@ impl Run<'_> {
         if found.is_some() {
             return found;
         }
-        let state = &mut *self.state;
-        let bytes = state.buffers.bytes(value);
-        if !state.budget.afford(SCAN_COST + SCAN_BYTE_COST * bytes.len() as u64) {
+        let State { buffers, budget, rows, .. } = &mut *self.state;
+        let bytes = buffers.bytes(value);
+        let present = u64::from(buffers.present(value).len());
+        let work = SCAN_COST + PRESENT_COST * present + bytes.len() as u64 / SCAN_BYTES;
+        if !budget.afford(work) {
             return None;
         }
-        let words = state.rows.words;
-        let (row, bits) = state.rows.add(value);
-        if let Some(facts) = self.known.recall(self.program.id, bytes) {
-            let known = facts.len().min(bits.len());
-            bits[..known].copy_from_slice(&facts[..known]);
+        let row = rows.add(value);
+        let recalled = self.known.recall(self.program.id, bytes).map(|facts| {
+            let lasting = rows.lasting(row);
+            lasting.iter_mut().zip(facts).for_each(|(own, known)| *own = *known);
+        });
+        let paid = if recalled.is_some() {
+            budget.afford(*rows.scan_work(row))
         } else {
-            self.scan(value, row);
-            let (bytes, bits) = (self.state.buffers.bytes(value), &self.state.rows.bits[row.0..]);
-            self.known.learn(self.program.id, bytes, &bits[..LASTING * words]);
+            self.scan(value, row)
+        };
+        if !paid {
+            // What is not known of it must not be taken for a no.
+            self.state.rows.drop_last(value, row);
+            return None;
+        }
+        if recalled.is_none() {
+            let State { buffers, rows, .. } = &mut *self.state;
+            self.known.learn(self.program.id, buffers.bytes(value), rows.lasting(row));
         }
         Some(row)
     }
 
-    /// Finds the candidates among the operators for a value that nothing is known of.
-    fn scan(&mut self, value: Buffer, row: Row) {
+    /// Finds the candidates among the operators for a value that nothing is known of; false if there was not enough
+    /// work left.
+    fn scan(&mut self, value: Buffer, row: Row) -> bool {
         let (gates, state) = (&self.program.gates, &mut *self.state);
         let (buffers, rows, folded) = (&state.buffers, &mut state.rows, &mut state.scratch.folded);
         let (bytes, present) = (buffers.bytes(value), buffers.present(value));
         let mut wanted = gates.empty_row();
         if !gates.fitting(bytes.len(), present, rows.candidates_mut(row), &mut wanted) {
-            return;
+            return true;
         }
         folded.clear();
         folded.extend_from_slice(bytes);
@@ -215,7 +253,14 @@ impl Run<'_> {
         if bytes.len() >= TWIN_BYTES_MIN {
             rows.take_over(value, row, gates, buffers, folded, &mut wanted);
         }
-        gates.find_texts(folded, &mut wanted, rows.candidates_mut(row));
+        let mut spent = 0;
+        let pay = |work| {
+            spent += work;
+            state.budget.afford(work)
+        };
+        let found = gates.find_texts(folded, &mut wanted, rows.candidates_mut(row), pay);
+        *rows.scan_work(row) = spent;
+        found
     }
 
     /// Remembers what an operator without macros said of a value, for this request and others.
@@ -230,9 +275,9 @@ impl Run<'_> {
         let words = state.rows.words;
         while let Some(value) = state.rows.answered.pop() {
             let Some(row) = state.rows.find(value) else { continue };
-            state.rows.bits[row.0 + FACTS * words] = 0;
+            state.rows.bits[row.0 + FACTS * words + 1] = 0;
             if let Some(facts) = self.known.recall(self.program.id, state.buffers.bytes(value)) {
-                let answers = &state.rows.bits[row.0..][words..LASTING * words];
+                let answers = &state.rows.bits[row.0..][2 * words..FACTS * words];
                 facts[words..].iter_mut().zip(answers).for_each(|(fact, answer)| *fact |= answer);
             }
         }

@@ -11,6 +11,7 @@ mod collections;
 mod control;
 mod cves;
 mod limits;
+mod prefilter;
 mod profiles;
 mod records;
 mod settings;

@@ -267,7 +267,8 @@ impl Operator {
         match self {
             Self::DetectSqli => detect_sqli::cost(input),
             Self::DetectXss => detect_xss::BYTE_COST * bytes,
-            Self::Rx(_) | Self::RxGlobal(_) | Self::RxChoice(_) => 2 * bytes,
+            Self::Rx(rx) | Self::RxGlobal(rx) => rx.byte_cost() * bytes,
+            Self::RxChoice(_) => 2 * bytes,
             Self::Pm(_) => 6 * bytes,
             Self::Verify(_) => 32 * bytes,
             _ => bytes,

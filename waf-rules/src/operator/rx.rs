@@ -108,6 +108,11 @@ impl Rx {
         any
     }
 
+    /// Work of asking whether there is a match, beyond what [`is_match`](Self::is_match) asks for on the way.
+    pub(super) fn byte_cost(&self) -> u64 {
+        if self.search.is_some() { 1 } else { 2 }
+    }
+
     /// Work of finding the groups of a match, a byte. Long patterns have many states, and the engine that
     /// finds groups makes them unseen, or does without at a fraction of the speed.
     pub(super) fn groups_byte_cost(&self) -> u64 {

@@ -2,10 +2,13 @@
 //!
 //! A state costs a thousand times a step, and whoever writes the value decides how many are needed. So
 //! the search pays for them as it goes, and ends where there is nothing left to pay with: no value is
-//! too expensive to be begun. States are kept for the thread's later requests, up to a bound.
+//! too expensive to be begun. States are kept for the thread's later requests, up to a bound. A step costs ten times
+//! more where states are many and far from the processor: that is paid for too.
 
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 
+use foldhash::fast::FixedState;
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
@@ -15,7 +18,9 @@ use regex_syntax::hir::{Hir, HirKind, Repetition, literal};
 /// Bytes between two bills.
 const BLOCK_BYTES: usize = 64;
 /// Work of making states, for each byte of memory that they take.
-const STATE_BYTE_COST: u64 = 10;
+const STATE_BYTE_COST: u64 = 12;
+/// Work of a block that ends in a state which was not met lately.
+const FAR_COST: u64 = 400;
 /// Bound on one pattern's states, in bytes: where it is reached all are made anew.
 const STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bound on all states of a thread, in bytes.
@@ -25,9 +30,15 @@ const PROGRAMS_MAX: usize = 4;
 /// Bound on one compiled pattern, in bytes.
 const PROGRAM_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Lines of what honest requests are made of.
+const SAMPLES: &str = include_str!("rx_samples.txt");
+
 #[derive(Debug)]
 pub(crate) struct Search {
     automaton: DFA,
+    /// The states that ordinary text needs, made at load: a thread begins with them, and its first requests need
+    /// neither make them nor pay for them.
+    ordinary: Cache,
 }
 
 /// The states of a thread: of each rule set, of each operator.
@@ -62,7 +73,22 @@ impl Search {
             .cache_capacity(STATES_BYTES_MAX)
             .skip_cache_capacity_check(true);
         let automaton = DFA::builder().configure(config).build_from_nfa(nfa);
-        automaton.map(|automaton| Some(Self { automaton })).map_err(|error| error.to_string())
+        automaton.map(|automaton| Some(Self::begin(automaton))).map_err(|error| error.to_string())
+    }
+
+    fn begin(automaton: DFA) -> Self {
+        let mut ordinary = automaton.create_cache();
+        let mut show = |text: &str| {
+            // Whether it matches does not matter.
+            let _ = run(&automaton, &mut ordinary, text.as_bytes(), &mut |_, _| true);
+        };
+        for line in SAMPLES.lines() {
+            show(line);
+            // What common transformations make of it.
+            show(&line.to_ascii_lowercase());
+            show(&line.replace(' ', ""));
+        }
+        Self { automaton, ordinary }
     }
 
     /// Whether the pattern matches anywhere. `pay` is asked for the work of every state that is made.
@@ -73,17 +99,17 @@ impl Search {
         (program, operator): (u64, u32),
         mut pay: impl FnMut(u64) -> bool,
     ) -> Result<bool, OutOfWork> {
-        let (cache, mut held) = states.of(program, operator, &self.automaton);
+        let (cache, mut held) = states.of(program, operator, &self.ordinary);
         let before = held;
-        let mut bill = |cache: &Cache| {
+        let mut bill = |cache: &Cache, is_far: bool| {
             let now = cache.memory_usage();
-            if now == held {
+            if now == held && !is_far {
                 return true;
             }
             // Less than before: all were thrown away and made anew.
             let made = now.checked_sub(held).unwrap_or(now) as u64;
             held = now;
-            pay(made * STATE_BYTE_COST)
+            pay(made * STATE_BYTE_COST + FAR_COST * u64::from(is_far))
         };
         let found = run(&self.automaton, cache, input, &mut bill);
         states.account(before, held);
@@ -95,16 +121,19 @@ fn run(
     automaton: &DFA,
     cache: &mut Cache,
     input: &[u8],
-    bill: &mut impl FnMut(&Cache) -> bool,
+    bill: &mut impl FnMut(&Cache, bool) -> bool,
 ) -> Result<bool, OutOfWork> {
+    let mut near = Near::default();
     let start = automaton.start_state_forward(cache, &Input::new(input));
     let mut state = start.map_err(|_| OutOfWork)?;
     if state.is_tagged() {
         return Ok(state.is_match());
     }
-    for block in input.chunks(BLOCK_BYTES) {
+    for (number, block) in input.chunks(BLOCK_BYTES).enumerate() {
         let end = step(automaton, cache, &mut state, block);
-        let paid = bill(cache);
+        // The first ones are what asking costs.
+        let is_far = near.misses(state) && number > 1;
+        let paid = bill(cache, is_far);
         match end {
             Some(answer) => return answer,
             None if !paid => return Err(OutOfWork),
@@ -112,8 +141,22 @@ fn run(
         }
     }
     let last = automaton.next_eoi_state(cache, state).map_err(|_| OutOfWork)?;
-    bill(cache);
+    bill(cache, false);
     Ok(last.is_match())
+}
+
+/// The states that a search met lately, a stand-in for those that the processor has at hand.
+#[derive(Default)]
+struct Near([Option<LazyStateID>; NEAR]);
+
+const NEAR: usize = 32;
+
+impl Near {
+    /// Notes a state; true if it was not among the last ones.
+    fn misses(&mut self, state: LazyStateID) -> bool {
+        let place = FixedState::default().hash_one(state) % NEAR as u64;
+        self.0[place as usize].replace(state) != Some(state)
+    }
 }
 
 /// Goes on with a block; the answer, where it is known before the end.
@@ -147,7 +190,7 @@ fn step(
 
 impl States {
     /// The states of an operator, and the memory that they take.
-    fn of(&mut self, program: u64, operator: u32, automaton: &DFA) -> (&mut Cache, usize) {
+    fn of(&mut self, program: u64, operator: u32, ordinary: &Cache) -> (&mut Cache, usize) {
         let known = self.programs.iter().position(|(known, _)| *known == program);
         if known.is_none() && self.programs.len() == PROGRAMS_MAX || self.bytes > THREAD_BYTES_MAX {
             *self = Self::default();
@@ -163,7 +206,7 @@ impl States {
         }
         let bytes = &mut self.bytes;
         let cache = caches[operator].get_or_insert_with(|| {
-            let cache = Box::new(automaton.create_cache());
+            let cache = Box::new(ordinary.clone());
             *bytes += cache.memory_usage();
             cache
         });

@@ -438,7 +438,8 @@ fn both_engines_agree() {
     assert!(matches > 5_000, "{matches} matches prove little");
 }
 
-/// States are paid for by whoever needs them first, and a search that cannot pay says so.
+/// States are paid for by whoever needs them first, steps between many of them by everybody, and a search that cannot
+/// pay says so.
 #[test]
 fn states_are_paid_for_once() {
     let operator = compile("rx", "(?:a|b)[a-z]{12}y").unwrap();
@@ -454,5 +455,5 @@ fn states_are_paid_for_once() {
         };
         assert!(operator.holds(&input, b"", &mut states, (2, 0), pay).is_ok());
     }
-    assert!(work[0] > 10_000 && work[1] == 0, "{work:?}");
+    assert!(work[0] > 10_000 && (1..work[0] / 5).contains(&work[1]), "{work:?}");
 }

@@ -1,12 +1,22 @@
 //! Comments: `removeComments` (`/* */`, `<!-- -->`, `--`, `#`), `removeCommentsChar` (only the
 //! marks), `replaceComments` (`/* */` becomes one blank, also when it never ends).
 
+use crate::bytes::ByteSet;
+
+/// What a mark of a comment may begin with.
+const MARKS: ByteSet = ByteSet::of(b"<-/*#");
+
 /// Removes whole comments; `--` and `#` comment out the rest. The byte after `*/` is kept. One that never ends is a
 /// blank.
 pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     while at < input.len() {
         let rest = &input[at..];
+        if !MARKS.contains(rest[0]) {
+            out.push(rest[0]);
+            at += 1;
+            continue;
+        }
         let comment = [(b"/*".as_slice(), b"*/".as_slice()), (b"<!--", b"-->")]
             .into_iter()
             .find(|(open, _)| rest.starts_with(open));
@@ -26,13 +36,15 @@ pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) {
 }
 
 pub(super) fn remove_chars(input: &[u8], out: &mut Vec<u8>) {
-    const MARKS: [&[u8]; 6] = [b"<!--", b"-->", b"/*", b"*/", b"--", b"#"];
+    const TEXTS: [&[u8]; 6] = [b"<!--", b"-->", b"/*", b"*/", b"--", b"#"];
     let mut at = 0;
     while at < input.len() {
-        match MARKS.iter().find(|mark| input[at..].starts_with(mark)) {
+        let rest = &input[at..];
+        let mark = TEXTS.iter().find(|mark| MARKS.contains(rest[0]) && rest.starts_with(mark));
+        match mark {
             Some(mark) => at += mark.len(),
             None => {
-                out.push(input[at]);
+                out.push(rest[0]);
                 at += 1;
             }
         }

@@ -38,6 +38,8 @@ struct Entry {
     name: &'static str,
     apply: Apply,
     triggers: ByteSet,
+    /// Twice the work of a byte.
+    byte_cost: u64,
 }
 
 /// Names of all transformations.
@@ -62,6 +64,12 @@ impl Transform {
         &self.entry().triggers
     }
 
+    /// Work of an input of this many bytes, in the unit of [`Bounds::work`](crate::Bounds::work): what it takes on hostile
+    /// texts, what comes out and its place among the values included.
+    pub(crate) fn cost(self, bytes: u64) -> u64 {
+        self.entry().byte_cost * bytes / 2
+    }
+
     fn entry(self) -> &'static Entry {
         &TABLE[self.0 as usize]
     }
@@ -75,7 +83,13 @@ fn unknown(name: &str) -> String {
 }
 
 const fn entry(name: &'static str, apply: Apply, triggers: ByteSet) -> Entry {
-    Entry { name, apply, triggers }
+    Entry { name, apply, triggers, byte_cost: 3 }
+}
+
+impl Entry {
+    const fn byte_cost(self, byte_cost: u64) -> Self {
+        Self { byte_cost, ..self }
+    }
 }
 
 const SPACE: ByteSet = ByteSet::of(b" \t\n\x0b\x0c\r\xa0");
@@ -84,7 +98,7 @@ const COMMENT: ByteSet = ByteSet::of(b"/*-#<");
 
 static TABLE: &[Entry] = &[
     entry("base64Decode", base64::decode, ByteSet::ALL),
-    entry("base64DecodeExt", base64::decode_ext, ByteSet::ALL),
+    entry("base64DecodeExt", base64::decode_ext, ByteSet::ALL).byte_cost(5),
     entry("base64Encode", base64::encode, ByteSet::ALL),
     entry("cmdLine", cmd_line::apply, ByteSet::of(b"\\\"'^/(,; \t\n\x0b\x0c\r").union(UPPER)),
     entry("compressWhitespace", whitespace::compress, SPACE),
@@ -92,32 +106,32 @@ static TABLE: &[Entry] = &[
     entry("escapeSeqDecode", escape_seq_decode::apply, ByteSet::of(b"\\")),
     entry("hexDecode", hex::decode, ByteSet::ALL),
     entry("hexEncode", hex::encode, ByteSet::ALL),
-    entry("htmlEntityDecode", html_entity_decode::apply, ByteSet::of(b"&")),
+    entry("htmlEntityDecode", html_entity_decode::apply, ByteSet::of(b"&")).byte_cost(5),
     entry("jsDecode", js_decode::apply, ByteSet::of(b"\\")),
-    entry("length", digest::length, ByteSet::ALL),
-    entry("lowercase", case::lower, UPPER),
+    entry("length", digest::length, ByteSet::ALL).byte_cost(1),
+    entry("lowercase", case::lower, UPPER).byte_cost(1),
     entry("md5", digest::md5, ByteSet::ALL),
     entry("normalisePath", normalize_path::unix, ByteSet::of(b"/.")),
     entry("normalisePathWin", normalize_path::windows, ByteSet::of(b"/.\\")),
     entry("normalizePath", normalize_path::unix, ByteSet::of(b"/.")),
     entry("normalizePathWin", normalize_path::windows, ByteSet::of(b"/.\\")),
-    entry("parityEven7bit", parity::even, ByteSet::ALL),
-    entry("parityOdd7bit", parity::odd, ByteSet::ALL),
-    entry("parityZero7bit", parity::zero, ByteSet::range(0x80, 0xff)),
-    entry("removeComments", comments::remove, COMMENT),
-    entry("removeCommentsChar", comments::remove_chars, COMMENT),
-    entry("removeNulls", nulls::remove, ByteSet::of(b"\0")),
+    entry("parityEven7bit", parity::even, ByteSet::ALL).byte_cost(1),
+    entry("parityOdd7bit", parity::odd, ByteSet::ALL).byte_cost(1),
+    entry("parityZero7bit", parity::zero, ByteSet::range(0x80, 0xff)).byte_cost(1),
+    entry("removeComments", comments::remove, COMMENT).byte_cost(4),
+    entry("removeCommentsChar", comments::remove_chars, COMMENT).byte_cost(4),
+    entry("removeNulls", nulls::remove, ByteSet::of(b"\0")).byte_cost(1),
     entry("removeWhitespace", whitespace::remove, SPACE),
     entry("replaceComments", comments::replace, ByteSet::of(b"/")),
-    entry("replaceNulls", nulls::replace, ByteSet::of(b"\0")),
+    entry("replaceNulls", nulls::replace, ByteSet::of(b"\0")).byte_cost(1),
     entry("sha1", digest::sha1, ByteSet::ALL),
     entry("sqlHexDecode", sql_hex_decode::apply, ByteSet::of(b"0")),
-    entry("trim", whitespace::trim, SPACE),
-    entry("trimLeft", whitespace::trim_left, SPACE),
-    entry("trimRight", whitespace::trim_right, SPACE),
-    entry("uppercase", case::upper, ByteSet::range(b'a', b'z')),
-    entry("urlDecode", url::decode, ByteSet::of(b"%+")),
-    entry("urlDecodeUni", url::decode_uni, ByteSet::of(b"%+")),
-    entry("urlEncode", url::encode, ByteSet::ALL),
-    entry("utf8toUnicode", utf8_to_unicode::apply, ByteSet::range(0x80, 0xff)),
+    entry("trim", whitespace::trim, SPACE).byte_cost(1),
+    entry("trimLeft", whitespace::trim_left, SPACE).byte_cost(1),
+    entry("trimRight", whitespace::trim_right, SPACE).byte_cost(1),
+    entry("uppercase", case::upper, ByteSet::range(b'a', b'z')).byte_cost(1),
+    entry("urlDecode", url::decode, ByteSet::of(b"%+")).byte_cost(5),
+    entry("urlDecodeUni", url::decode_uni, ByteSet::of(b"%+")).byte_cost(5),
+    entry("urlEncode", url::encode, ByteSet::ALL).byte_cost(5),
+    entry("utf8toUnicode", utf8_to_unicode::apply, ByteSet::range(0x80, 0xff)).byte_cost(4),
 ];

@@ -67,7 +67,7 @@ SecRule TX:S "@ge 5" "id:3,phase:2,deny"
     let tx = get(
         &bounded(
             rules,
-            Bounds { work: 2_500, work_per_byte: 0, over: Over::Partial, ..Bounds::default() },
+            Bounds { work: 1_000, work_per_byte: 0, over: Over::Partial, ..Bounds::default() },
         ),
         &target,
     );
@@ -75,9 +75,19 @@ SecRule TX:S "@ge 5" "id:3,phase:2,deny"
         (tx.matched_rules(), tx.outcome()),
         ([1, 3].as_slice(), Outcome::Partial(Exceeded::Work))
     );
-    let tx =
-        get(&bounded(rules, Bounds { work: 500, work_per_byte: 0, ..Bounds::default() }), &target);
-    assert_eq!(tx.outcome(), Outcome::Refused(Exceeded::Work));
+    // What is refused, or would be, ends there.
+    let bound = Exceeded::Work;
+    for (engine, outcome) in [
+        (EngineMode::On, Outcome::Refused(bound)),
+        (EngineMode::DetectionOnly, Outcome::Partial(bound)),
+    ] {
+        let bounds = Bounds { work: 1_000, work_per_byte: 0, ..Bounds::default() };
+        let options = ProfileOptions { bounds, engine: Some(engine), ..Default::default() };
+        let tx = get(&with(rules, options), &target);
+        assert_eq!((tx.matched_rules(), tx.outcome()), ([].as_slice(), outcome));
+        let ended = tx.interruption().or(tx.detected()).map(|ended| &ended.action);
+        assert_eq!(ended, Some(&Action::Bound(bound)));
+    }
     let tx = get(&bounded(rules, Bounds::default()), &target);
     assert_eq!((tx.matched_rules(), tx.outcome()), ([1, 2, 3].as_slice(), Outcome::Inspected));
     assert!(tx.work() > 0);
@@ -103,7 +113,7 @@ SecRule TX:a "@rx ^x+$" "id:3,phase:2,pass,msg:'%{MATCHED_VAR}'"
 "#;
     let target =
         |values| format!("/?{}", (0..values).map(|n| format!("a={n}&")).collect::<String>());
-    let tx = get(&profile(rules), &target(50));
+    let tx = get(&profile(rules), &target(30));
     assert_eq!(tx.matches()[0].matched.len(), 256);
     assert_eq!(tx.matches()[0].message.len(), 1_024);
     let tx = get(&profile(rules), &target(900));

@@ -109,11 +109,16 @@ impl Gates {
         any != 0
     }
 
-    /// Moves the operators of which a value holds a text from `wanted` to `row`. `folded` is the value in lower case.
-    pub(crate) fn find_texts(&self, folded: &[u8], wanted: &mut [u64], row: &mut [u64]) {
-        if let Some(texts) = &self.texts {
-            texts.find(folded, wanted, row);
-        }
+    /// Moves the operators of which a value holds a text from `wanted` to `row`. `folded` is the value in lower case;
+    /// `pay` is asked for the work of comparing. False: it does not pay, and the row is not complete.
+    pub(crate) fn find_texts(
+        &self,
+        folded: &[u8],
+        wanted: &mut [u64],
+        row: &mut [u64],
+        pay: impl FnMut(u64) -> bool,
+    ) -> bool {
+        self.texts.as_ref().is_none_or(|texts| texts.find(folded, wanted, row, pay))
     }
 }
 

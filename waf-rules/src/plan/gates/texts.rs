@@ -20,6 +20,12 @@ const OFFSETS_MAX: usize = 200;
 /// Bits of the index into the first table: 32 KiB.
 const FIRST_BITS: u32 = 15;
 
+/// Work of a place where a text may stand, in each of the two tables, and of each text that is filed there.
+const PLACE_COST: u64 = 3;
+const TEXT_COST: u64 = 2;
+/// Work between two bills.
+const BILL: u64 = 4_096;
+
 #[derive(Debug)]
 pub(super) struct Texts {
     /// For three bytes, which fourth bytes some key goes on with: a bit for each class of eight.
@@ -52,6 +58,34 @@ struct Keys {
     /// The range of `filed` for each place.
     ranges: Vec<(u32, u32)>,
     shift: u32,
+}
+
+/// A value that is being searched, and what is still looked for in it.
+struct Hunt<'a> {
+    value: &'a [u8],
+    wanted: &'a mut [u64],
+    row: &'a mut [u64],
+    /// Operators in `wanted`.
+    left: u32,
+    /// Work that is not paid for.
+    work: u64,
+}
+
+impl Hunt<'_> {
+    fn wants(&self, owners: &[u32]) -> bool {
+        owners.iter().any(|owner| has(self.wanted, *owner))
+    }
+
+    fn take(&mut self, owners: &[u32]) {
+        for owner in owners.iter().copied() {
+            if has(self.wanted, owner) {
+                let (word, bit) = (owner as usize / 64, 1 << (owner % 64));
+                self.row[word] |= bit;
+                self.wanted[word] &= !bit;
+                self.left -= 1;
+            }
+        }
+    }
 }
 
 impl Texts {
@@ -108,53 +142,48 @@ impl Texts {
     }
 
     /// Moves the operators of which the value holds a text from `wanted` to `row`. The value is in lower case.
-    /// The search ends when there is nothing left to find.
-    pub(super) fn find(&self, value: &[u8], wanted: &mut [u64], row: &mut [u64]) {
-        let mut left: u32 = wanted.iter().map(|word| word.count_ones()).sum();
+    /// The search ends when there is nothing left to find, or when `pay` does not pay for what was compared: false.
+    pub(super) fn find(
+        &self,
+        value: &[u8],
+        wanted: &mut [u64],
+        row: &mut [u64],
+        mut pay: impl FnMut(u64) -> bool,
+    ) -> bool {
+        let left = wanted.iter().map(|word| word.count_ones()).sum();
+        let mut hunt = Hunt { value, wanted, row, left, work: 0 };
         for (at, four) in value.windows(KEY_BYTES).enumerate() {
             let key = four.try_into().map_or(0, u32::from_le_bytes);
             if self.first[first_index(key)] & fourth_bit(key) == 0 {
                 continue;
             }
-            left -= self.compare(0, key, value, at, wanted, row);
-            left -= self.compare(1, key & THREE, value, at, wanted, row);
-            if left == 0 {
-                return;
+            self.compare(0, key, at, &mut hunt);
+            self.compare(1, key & THREE, at, &mut hunt);
+            if hunt.left == 0 {
+                return pay(hunt.work);
+            }
+            if hunt.work >= BILL && !pay(std::mem::take(&mut hunt.work)) {
+                return false;
             }
         }
         // A key of three bytes may end the value.
         if let [.., one, two, three] = *value {
             let key = u32::from_le_bytes([one, two, three, 0]);
-            self.compare(1, key, value, value.len() - 3, wanted, row);
+            self.compare(1, key, value.len() - 3, &mut hunt);
         }
+        pay(hunt.work)
     }
 
-    /// Compares the texts filed under a key with what stands around a place; says how many operators
-    /// it found.
-    fn compare(
-        &self,
-        keys: usize,
-        key: u32,
-        value: &[u8],
-        at: usize,
-        wanted: &mut [u64],
-        row: &mut [u64],
-    ) -> u32 {
-        let mut found = 0;
-        for filed in &self.filed[self.keys[keys].range(key)] {
+    /// Compares the texts filed under a key with what stands around a place.
+    fn compare(&self, keys: usize, key: u32, at: usize, hunt: &mut Hunt<'_>) {
+        let filed = &self.filed[self.keys[keys].range(key)];
+        hunt.work += PLACE_COST + filed.len() as u64 * TEXT_COST;
+        for filed in filed {
             let owners = &self.owners[filed.owners.0 as usize..filed.owners.1 as usize];
-            if !owners.iter().any(|owner| has(wanted, *owner)) || !self.stands(filed, value, at) {
-                continue;
-            }
-            for owner in owners.iter().filter(|owner| has(wanted, **owner)).copied() {
-                found += 1;
-                row[owner as usize / 64] |= 1 << (owner % 64);
-            }
-            for owner in owners {
-                wanted[*owner as usize / 64] &= !(1 << (owner % 64));
+            if hunt.wants(owners) && self.stands(filed, hunt.value, at) {
+                hunt.take(owners);
             }
         }
-        found
     }
 
     fn stands(&self, filed: &Filed, value: &[u8], at: usize) -> bool {
