@@ -155,7 +155,8 @@ impl Near {
     /// Notes a state; true if it was not among the last ones.
     fn misses(&mut self, state: LazyStateID) -> bool {
         let place = FixedState::default().hash_one(state) % NEAR as u64;
-        self.0[place as usize].replace(state) != Some(state)
+        let near = usize::try_from(place).ok().and_then(|place| self.0.get_mut(place));
+        near.is_none_or(|near| near.replace(state) != Some(state))
     }
 }
 

@@ -85,7 +85,7 @@ SecRule TX:S "@ge 5" "id:3,phase:2,deny"
         let options = ProfileOptions { bounds, engine: Some(engine), ..Default::default() };
         let tx = get(&with(rules, options), &target);
         assert_eq!((tx.matched_rules(), tx.outcome()), ([].as_slice(), outcome));
-        let ended = tx.interruption().or(tx.detected()).map(|ended| &ended.action);
+        let ended = tx.interruption().or_else(|| tx.detected()).map(|ended| &ended.action);
         assert_eq!(ended, Some(&Action::Bound(bound)));
     }
     let tx = get(&bounded(rules, Bounds::default()), &target);
