@@ -80,15 +80,13 @@ impl Rows {
 
     /// Candidates among a set of operators, one word of it.
     pub(super) fn candidates(&self, row: Row, word: usize) -> u64 {
-        self.bits[row.0 + self.words + word]
+        self.all_candidates(row)[word]
     }
 
     /// Whether any of a set of operators is a candidate.
     pub(super) fn meets(&self, row: Row, operators: &[u64]) -> bool {
-        self.bits[row.0 + self.words..]
-            .iter()
-            .zip(operators)
-            .any(|(bits, operators)| bits & operators != 0)
+        let candidates = self.all_candidates(row).iter();
+        candidates.zip(operators).any(|(bits, operators)| bits & operators != 0)
     }
 
     pub(super) fn is_candidate(&self, row: Row, operator: u32) -> bool {
@@ -133,6 +131,10 @@ impl Rows {
         self.bits[row.0 + word] & bit != 0
     }
 
+    fn all_candidates(&self, row: Row) -> &[u64] {
+        &self.bits[row.0 + self.words..][..self.words]
+    }
+
     fn candidates_mut(&mut self, row: Row) -> &mut [u64] {
         &mut self.bits[row.0 + self.words..][..self.words]
     }
@@ -172,13 +174,13 @@ impl Rows {
             self.folded.insert_unique(hash, (hash, value), |twin| twin.0);
             return;
         };
-        let Some(Row(twin_row)) = self.find(twin) else { return };
+        let Some(twin_row) = self.find(twin) else { return };
         let mut asked = gates.empty_row();
         let mut unused = gates.empty_row();
         gates.fitting(folded.len(), buffers.present(twin), &mut unused, &mut asked);
         for word in 0..self.words {
-            let found = self.bits[twin_row + self.words + word] & wanted[word];
-            self.bits[row.0 + self.words + word] |= found;
+            let found = self.candidates(twin_row, word) & wanted[word];
+            self.candidates_mut(row)[word] |= found;
             wanted[word] &= !asked[word];
         }
     }
