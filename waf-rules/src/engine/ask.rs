@@ -1,16 +1,21 @@
 //! One link: its values through the transformations to the operator, and what a match sets off.
 
+use std::iter;
+
 use super::buffers::Buffer;
 use super::eval::{Run, Site};
 use super::gather::{Content, Key, Value};
+use super::rows::Row;
 use super::state::State;
 use super::tx_store::TxValue;
 use crate::bytes::index;
-use crate::operator::{Captures, Operator, OutOfWork};
+use crate::operator::{Captures, LANES, Operator, OutOfWork, hold_together};
 use crate::plan::settings::Over;
 use crate::tx::TxSlot;
 use crate::variable::UNCONDITIONAL;
 
+/// From this length on several searches are gone through side by side.
+const TOGETHER_BYTES_MIN: usize = 128;
 /// Work that asking any operator costs, beyond the bytes it reads.
 pub(super) const ASK_COST: u64 = 110;
 /// Work of finding a value for a link.
@@ -114,9 +119,12 @@ impl Run<'_> {
         if let Some(answer) = known {
             return answer != link.negated && self.matched_by(site, value, input);
         }
-        let argument = self.argument(operator);
-        let answer = self.answer(link.operator, input, &argument);
-        self.state.scratch.argument = argument;
+        let answer = match row {
+            Some(row) if self.is_long_search(operator, input) => {
+                self.answer_together(link.operator, input, row)
+            }
+            _ => self.answer(link.operator, input),
+        };
         let Ok(answer) = answer else { return false };
         if let Some(row) = row {
             self.remember(row, input, link.operator, answer);
@@ -124,14 +132,49 @@ impl Run<'_> {
         answer != link.negated && self.matched_by(site, value, input)
     }
 
-    fn answer(&mut self, operator: u32, input: Buffer, argument: &[u8]) -> Result<bool, OutOfWork> {
+    fn answer(&mut self, operator: u32, input: Buffer) -> Result<bool, OutOfWork> {
+        let asked = &self.program.operators[operator as usize];
+        let argument = self.argument(asked);
         let State { buffers, budget, candidates, .. } = &mut *self.state;
-        let (input, asked) = (buffers.bytes(input), &self.program.operators[operator as usize]);
-        if candidates.is_exhaustive() {
-            return Ok(asked.matches(input, argument, None));
+        let bytes = buffers.bytes(input);
+        let answer = if candidates.is_exhaustive() {
+            Ok(asked.matches(bytes, &argument, None))
+        } else {
+            let owner = (self.program.id, operator);
+            asked.holds(bytes, &argument, self.states, owner, |work| budget.afford(work))
+        };
+        self.state.scratch.argument = argument;
+        answer
+    }
+
+    fn is_long_search(&self, operator: &Operator, input: Buffer) -> bool {
+        operator.is_search() && self.state.buffers.bytes(input).len() >= TOGETHER_BYTES_MIN
+    }
+
+    /// Asks what else was paid for of this value along with the operator.
+    fn answer_together(
+        &mut self,
+        operator: u32,
+        input: Buffer,
+        row: Row,
+    ) -> Result<bool, OutOfWork> {
+        let program = self.program;
+        let State { buffers, budget, rows, .. } = &mut *self.state;
+        let of = |at: u32| (at, &program.operators[at as usize]);
+        let others = rows.unanswered(row).filter(|other| *other != operator).map(of);
+        let others = others.filter(|(_, other)| other.is_search());
+        let asked = iter::once(of(operator)).chain(others).take(LANES);
+        let (bytes, pay) = (buffers.bytes(input), |work| budget.afford(work));
+        let answers = hold_together(program.id, asked, bytes, self.states, pay);
+        let mut own = Err(OutOfWork);
+        for (asked, answer) in answers {
+            if asked == operator {
+                own = answer;
+            } else if let Ok(answer) = answer {
+                self.remember(row, input, asked, answer);
+            }
         }
-        let owner = (self.program.id, operator);
-        asked.holds(input, argument, self.states, owner, |work| budget.afford(work))
+        own
     }
 
     /// The operator's answer to a value makes the link match.

@@ -1,6 +1,7 @@
 //! What is known of a transaction's values: four rows of bits a buffer, one bit an operator.
 
 use std::hash::BuildHasher;
+use std::iter;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -114,6 +115,21 @@ impl Rows {
         let first = *paid & bit == 0;
         *paid |= bit;
         first
+    }
+
+    /// Operators whose question is paid for and was not put yet.
+    pub(super) fn unanswered(&self, row: Row) -> impl Iterator<Item = u32> {
+        let of =
+            move |fact: Fact, word: usize| self.bits[row.0 + fact as usize * self.words + word];
+        (0..self.words).flat_map(move |word| {
+            let answered = of(Fact::Refuted, word) | of(Fact::Affirmed, word);
+            let mut bits = of(Fact::Paid, word) & of(Fact::Candidate, word) & !answered;
+            iter::from_fn(move || {
+                let bit = (bits != 0).then(|| bits.trailing_zeros())?;
+                bits &= bits - 1;
+                Some(index(word * 64) + bit)
+            })
+        })
     }
 
     fn note(&mut self, row: Row, value: Buffer, fact: Fact, operator: u32) {

@@ -12,6 +12,7 @@ mod number;
 mod pm;
 mod rx;
 mod rx_choice;
+mod rx_lanes;
 mod rx_search;
 mod rx_syntax;
 mod rx_tail;
@@ -27,7 +28,8 @@ pub(crate) use number::Comparison;
 pub(crate) use pm::Pm;
 pub(crate) use rx::{Rx, selector_pattern};
 pub(crate) use rx_choice::Constants;
-pub(crate) use rx_search::{OutOfWork, States};
+pub(crate) use rx_lanes::{LANES, OutOfWork};
+pub(crate) use rx_search::{Answers, States};
 pub(crate) use text::TextTest;
 
 use crate::template::Template;
@@ -231,11 +233,25 @@ impl Operator {
         owner: (u64, u32),
         pay: impl FnMut(u64) -> bool,
     ) -> Result<bool, OutOfWork> {
+        if let Some(search) = self.search() {
+            return rx_search::search(search, input, states, owner, pay);
+        }
         match self {
-            Self::Rx(rx) | Self::RxGlobal(rx) => rx.is_match(input, states, owner, pay),
             Self::DetectSqli => detect_sqli::matches(input, None, pay),
             _ => Ok(self.matches(input, argument, None)),
         }
+    }
+
+    fn search(&self) -> Option<&rx_search::Search> {
+        match self {
+            Self::Rx(rx) | Self::RxGlobal(rx) => rx.search(),
+            _ => None,
+        }
+    }
+
+    /// It may be asked together with others: see [`hold_together`].
+    pub(crate) fn is_search(&self) -> bool {
+        self.search().is_some()
     }
 
     /// Something can be told about the values it matches without asking it.
@@ -277,6 +293,18 @@ impl Operator {
 }
 
 /// `%{` and a name: elsewhere the two bytes are part of the pattern.
+/// [`Operator::holds`] for up to [`LANES`] operators of a program that are searches, in the time of one or two.
+pub(crate) fn hold_together<'a>(
+    program: u64,
+    operators: impl Iterator<Item = (u32, &'a Operator)>,
+    input: &[u8],
+    states: &mut States,
+    pay: impl FnMut(u64) -> bool,
+) -> Answers {
+    let searches = operators.filter_map(|(at, operator)| Some((at, operator.search()?)));
+    rx_search::search_together(searches, input, states, program, pay)
+}
+
 fn holds_macro(pattern: &str) -> bool {
     pattern.match_indices("%{").any(|(at, _)| {
         let rest = &pattern[at + 2..];

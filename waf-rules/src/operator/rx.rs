@@ -9,7 +9,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_automata::{Input, PatternID, meta};
 use regex_syntax::hir::Hir;
 
-use super::rx_search::{OutOfWork, Search, States};
+use super::rx_search::Search;
 use super::{Captures, rx_syntax, rx_tail};
 
 /// Bound on one compiled pattern, in bytes; CRS's largest needs 3 MiB.
@@ -83,18 +83,9 @@ impl Rx {
         groups.is_match()
     }
 
-    /// Whether there is a match, with the thread's states; `pay` is asked for the work of more of them.
-    pub(super) fn is_match(
-        &self,
-        input: &[u8],
-        states: &mut States,
-        owner: (u64, u32),
-        pay: impl FnMut(u64) -> bool,
-    ) -> Result<bool, OutOfWork> {
-        match &self.search {
-            Some(search) => search.matches(input, states, owner, pay),
-            None => Ok(self.regex.is_match(input)),
-        }
+    /// What says quickest whether there is a match, where something does.
+    pub(super) fn search(&self) -> Option<&Search> {
+        self.search.as_ref()
     }
 
     /// `@rxGlobal`: the groups of every match, one match after the other.
@@ -108,7 +99,7 @@ impl Rx {
         any
     }
 
-    /// Work of asking whether there is a match, beyond what [`is_match`](Self::is_match) asks for on the way.
+    /// Work of asking whether there is a match, beyond what a search asks for on the way.
     pub(super) fn byte_cost(&self) -> u64 {
         if self.search.is_some() { 1 } else { 2 }
     }

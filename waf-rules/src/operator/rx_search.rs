@@ -6,21 +6,15 @@
 //! more where states are many and far from the processor: that is paid for too.
 
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
 
-use foldhash::fast::FixedState;
-use regex_automata::hybrid::LazyStateID;
+use regex_automata::MatchKind;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
-use regex_automata::{Input, MatchKind};
 use regex_syntax::hir::{Hir, HirKind, Repetition, literal};
+use smallvec::SmallVec;
 
-/// Bytes between two bills.
-const BLOCK_BYTES: usize = 64;
-/// Work of making states, for each byte of memory that they take.
-const STATE_BYTE_COST: u64 = 12;
-/// Work of a block that ends in a state which was not met lately.
-const FAR_COST: u64 = 400;
+use super::rx_lanes::{LANES, Lane, OutOfWork, walk};
+
 /// Bound on one pattern's states, in bytes: where it is reached all are made anew.
 const STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bound on all states of a thread, in bytes.
@@ -38,8 +32,11 @@ pub(crate) struct Search {
     automaton: DFA,
     /// The states that ordinary text needs, made at load: a thread begins with them, and its first requests need
     /// neither make them nor pay for them.
-    ordinary: Cache,
+    ordinary: Box<Cache>,
 }
+
+/// What operators said of a value.
+pub(crate) type Answers = SmallVec<[(u32, Result<bool, OutOfWork>); LANES]>;
 
 /// The states of a thread: of each rule set, of each operator.
 #[derive(Debug, Default)]
@@ -47,10 +44,6 @@ pub(crate) struct States {
     programs: Vec<(u64, Vec<Option<Box<Cache>>>)>,
     bytes: usize,
 }
-
-/// There was not enough work left to find the answer.
-#[derive(Debug)]
-pub(crate) struct OutOfWork;
 
 impl Search {
     /// Nothing where the pattern begins with a few texts: the general engine leaps from one to the next.
@@ -77,146 +70,90 @@ impl Search {
     }
 
     fn begin(automaton: DFA) -> Self {
-        let mut ordinary = automaton.create_cache();
-        let mut show = |text: &str| {
-            // Whether it matches does not matter.
-            let _ = run(&automaton, &mut ordinary, text.as_bytes(), &mut |_, _| true);
-        };
+        let mut ordinary = Box::new(automaton.create_cache());
         for line in SAMPLES.lines() {
-            show(line);
-            // What common transformations make of it.
-            show(&line.to_ascii_lowercase());
-            show(&line.replace(' ', ""));
+            // What common transformations make of it too.
+            for text in [line, &line.to_ascii_lowercase(), &line.replace(' ', "")] {
+                let mut lanes = [Lane::new(0, &automaton, ordinary, text.as_bytes())];
+                walk(&mut lanes, text.as_bytes(), |_| true);
+                // Whether it matches does not matter.
+                let [lane] = lanes;
+                ordinary = lane.end().0;
+            }
         }
         Self { automaton, ordinary }
     }
 
-    /// Whether the pattern matches anywhere. `pay` is asked for the work of every state that is made.
-    pub(super) fn matches(
-        &self,
-        input: &[u8],
-        states: &mut States,
-        (program, operator): (u64, u32),
-        mut pay: impl FnMut(u64) -> bool,
-    ) -> Result<bool, OutOfWork> {
-        let (cache, mut held) = states.of(program, operator, &self.ordinary);
-        let before = held;
-        let mut bill = |cache: &Cache, is_far: bool| {
-            let now = cache.memory_usage();
-            if now == held && !is_far {
-                return true;
-            }
-            // Less than before: all were thrown away and made anew.
-            let made = now.checked_sub(held).unwrap_or(now) as u64;
-            held = now;
-            pay(made * STATE_BYTE_COST + FAR_COST * u64::from(is_far))
-        };
-        let found = run(&self.automaton, cache, input, &mut bill);
-        states.account(before, held);
-        found
+    fn lane(&self, input: &[u8], states: &mut States, (program, operator): (u64, u32)) -> Lane<'_> {
+        let cache = states.lend(program, operator, &self.ordinary);
+        Lane::new(operator, &self.automaton, cache, input)
     }
 }
 
-fn run(
-    automaton: &DFA,
-    cache: &mut Cache,
+/// Whether the pattern of an operator matches anywhere in a value. `pay` is asked for the work of every state that is made.
+pub(super) fn search(
+    search: &Search,
     input: &[u8],
-    bill: &mut impl FnMut(&Cache, bool) -> bool,
+    states: &mut States,
+    (program, operator): (u64, u32),
+    pay: impl FnMut(u64) -> bool,
 ) -> Result<bool, OutOfWork> {
-    let mut near = Near::default();
-    let start = automaton.start_state_forward(cache, &Input::new(input));
-    let mut state = start.map_err(|_| OutOfWork)?;
-    if state.is_tagged() {
-        return Ok(state.is_match());
-    }
-    for (number, block) in input.chunks(BLOCK_BYTES).enumerate() {
-        let end = step(automaton, cache, &mut state, block);
-        // The first ones are what asking costs.
-        let is_far = near.misses(state) && number > 1;
-        let paid = bill(cache, is_far);
-        match end {
-            Some(answer) => return answer,
-            None if !paid => return Err(OutOfWork),
-            None => {}
-        }
-    }
-    let last = automaton.next_eoi_state(cache, state).map_err(|_| OutOfWork)?;
-    bill(cache, false);
-    Ok(last.is_match())
+    let mut lanes = [search.lane(input, states, (program, operator))];
+    walk(&mut lanes, input, pay);
+    let [lane] = lanes;
+    states.leave(program, lane).1
 }
 
-/// The states that a search met lately, a stand-in for those that the processor has at hand.
-#[derive(Default)]
-struct Near([Option<LazyStateID>; NEAR]);
-
-const NEAR: usize = 32;
-
-impl Near {
-    /// Notes a state; true if it was not among the last ones.
-    fn misses(&mut self, state: LazyStateID) -> bool {
-        let place = FixedState::default().hash_one(state) % NEAR as u64;
-        let near = usize::try_from(place).ok().and_then(|place| self.0.get_mut(place));
-        near.is_none_or(|near| near.replace(state) != Some(state))
-    }
-}
-
-/// Goes on with a block; the answer, where it is known before the end.
-fn step(
-    automaton: &DFA,
-    cache: &mut Cache,
-    state: &mut LazyStateID,
-    block: &[u8],
-) -> Option<Result<bool, OutOfWork>> {
-    let mut at = *state;
-    for byte in block {
-        let mut next = automaton.next_state_untagged(cache, at, *byte);
-        // What is tagged ends the search, or is not made yet: none is stepped from.
-        if next.is_tagged() {
-            if next.is_unknown() {
-                next = match automaton.next_state(cache, at, *byte) {
-                    Ok(made) => made,
-                    // An automaton gives up only where it was told when to: these are not.
-                    Err(_) => return Some(Err(OutOfWork)),
-                };
-            }
-            if next.is_tagged() {
-                return Some(if next.is_quit() { Err(OutOfWork) } else { Ok(next.is_match()) });
-            }
-        }
-        at = next;
-    }
-    *state = at;
-    None
+/// The same for several operators, answered in any order.
+pub(super) fn search_together<'a>(
+    searches: impl Iterator<Item = (u32, &'a Search)>,
+    input: &[u8],
+    states: &mut States,
+    program: u64,
+    pay: impl FnMut(u64) -> bool,
+) -> Answers {
+    let lane =
+        |(operator, search): (u32, &'a Search)| search.lane(input, states, (program, operator));
+    let mut lanes: SmallVec<[Lane<'_>; LANES]> = searches.map(lane).collect();
+    walk(&mut lanes, input, pay);
+    lanes.into_iter().map(|lane| states.leave(program, lane)).collect()
 }
 
 impl States {
-    /// The states of an operator, and the memory that they take.
-    fn of(&mut self, program: u64, operator: u32, ordinary: &Cache) -> (&mut Cache, usize) {
-        let known = self.programs.iter().position(|(known, _)| *known == program);
-        if known.is_none() && self.programs.len() == PROGRAMS_MAX || self.bytes > THREAD_BYTES_MAX {
+    /// The states of an operator, for one way through a value.
+    fn lend(&mut self, program: u64, operator: u32, ordinary: &Cache) -> Box<Cache> {
+        if self.bytes > THREAD_BYTES_MAX {
             *self = Self::default();
         }
-        let at = known.filter(|at| *at < self.programs.len()).unwrap_or_else(|| {
+        let known = self.place(program, operator).take();
+        let cache = known.unwrap_or_else(|| Box::new(ordinary.clone()));
+        self.bytes = self.bytes.saturating_sub(cache.memory_usage());
+        cache
+    }
+
+    /// Takes back the states that a lane was lent; whose it was, and its answer.
+    fn leave(&mut self, program: u64, lane: Lane<'_>) -> (u32, Result<bool, OutOfWork>) {
+        let operator = lane.operator;
+        let (cache, answer) = lane.end();
+        self.bytes += cache.memory_usage();
+        *self.place(program, operator) = Some(cache);
+        (operator, answer)
+    }
+
+    fn place(&mut self, program: u64, operator: u32) -> &mut Option<Box<Cache>> {
+        let known = self.programs.iter().position(|(known, _)| *known == program);
+        let at = known.unwrap_or_else(|| {
+            if self.programs.len() == PROGRAMS_MAX {
+                *self = Self::default();
+            }
             self.programs.push((program, Vec::new()));
             self.programs.len() - 1
         });
-        let operator = operator as usize;
-        let caches = &mut self.programs[at].1;
+        let (caches, operator) = (&mut self.programs[at].1, operator as usize);
         if caches.len() <= operator {
             caches.resize_with(operator + 1, || None);
         }
-        let bytes = &mut self.bytes;
-        let cache = caches[operator].get_or_insert_with(|| {
-            let cache = Box::new(ordinary.clone());
-            *bytes += cache.memory_usage();
-            cache
-        });
-        let held = cache.memory_usage();
-        (cache, held)
-    }
-
-    fn account(&mut self, before: usize, after: usize) {
-        self.bytes = (self.bytes + after).saturating_sub(before);
+        &mut caches[operator]
     }
 }
 

@@ -404,38 +404,88 @@ fn sqli_detection_stops_without_work() {
     assert!(asked < 100, "{asked}");
 }
 
+const PATTERNS: &[&str] = &[
+    "a+b*c{2,4}",
+    "(?i)^a.*[bc]$",
+    "\\bab\\b|c\\Bd",
+    "(?:a|b*)(?:c|d+$)",
+    "[^a]{3,}(?:bc|^d)",
+    "(a*)(b|c)?d{0,3}",
+    "^$",
+    "(?:^|[^ab])c(?:$|d)",
+    "\\W*ab?\\s+c",
+    "(?:ab?c?){2,3}$",
+    "a*|b",
+    "(?s).*ab.*cd.*",
+];
+
+fn patterns() -> Vec<(u32, Operator)> {
+    (0..).zip(PATTERNS.iter().map(|pattern| compile("rx", pattern).unwrap())).collect()
+}
+
+/// Bytes of the patterns' own.
+fn pattern_bytes(seed: &mut u64, length: usize) -> Vec<u8> {
+    let byte = |_| {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        b"abcdAB \n"[(*seed >> 33) as usize % 8]
+    };
+    (0..length).map(byte).collect()
+}
+
 /// The automaton says what the engine that finds groups says, on strings over the patterns' own bytes.
 #[test]
 fn both_engines_agree() {
-    const PATTERNS: &[&str] = &[
-        "a+b*c{2,4}",
-        "(?i)^a.*[bc]$",
-        "\\bab\\b|c\\Bd",
-        "(?:a|b*)(?:c|d+$)",
-        "[^a]{3,}(?:bc|^d)",
-        "(a*)(b|c)?d{0,3}",
-        "^$",
-        "(?:^|[^ab])c(?:$|d)",
-        "\\W*ab?\\s+c",
-        "(?:ab?c?){2,3}$",
-        "a*|b",
-        "(?s).*ab.*cd.*",
-    ];
     let (mut states, mut seed, mut matches) = (super::States::default(), 0x2545_f491_u64, 0);
-    for (number, pattern) in (0..).zip(PATTERNS) {
-        let operator = compile("rx", pattern).unwrap();
+    for (number, operator) in &patterns() {
         for length in 0..3_000 {
-            let mut input = Vec::new();
-            for _ in 0..length % 11 {
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                input.push(b"abcdAB \n"[(seed >> 33) as usize % 8]);
-            }
-            let found = operator.holds(&input, b"", &mut states, (1, number), |_| true).unwrap();
-            assert_eq!(found, operator.matches(&input, b"", None), "{pattern} on {input:?}");
+            let input = pattern_bytes(&mut seed, length % 11);
+            let found = operator.holds(&input, b"", &mut states, (1, *number), |_| true).unwrap();
+            assert_eq!(found, operator.matches(&input, b"", None), "{number} on {input:?}");
             matches += u32::from(found);
         }
     }
     assert!(matches > 5_000, "{matches} matches prove little");
+}
+
+/// However many automata go through a value together, and wherever one of them ends, each says what it says alone.
+#[test]
+fn together_as_alone() {
+    let (mut states, mut seed) = (super::States::default(), 0x9e37_79b9_u64);
+    let (operators, mut answers) = (patterns(), [0, 0]);
+    for round in 0..4_000 {
+        // Bytes that end few of the searches, so that they go on through several blocks, and now and then others.
+        let mut input = b"a bbba b".repeat(round % 40);
+        input.extend(pattern_bytes(&mut seed, round % 13));
+        let turn = round % 7 * input.len() / 7;
+        input.rotate_left(turn);
+        let first = round * 5 % operators.len();
+        let asked = operators.iter().cycle().skip(first).take(1 + round % super::LANES);
+        let asked = asked.map(|(at, operator)| (*at, operator));
+        let said = super::hold_together(1, asked.clone(), &input, &mut states, |_| true);
+        assert_eq!(said.len(), asked.clone().filter(|(_, operator)| operator.is_search()).count());
+        for (at, answer) in said {
+            let alone = operators[at as usize].1.matches(&input, b"", None);
+            assert_eq!(answer.unwrap(), alone, "{} on {input:?}", PATTERNS[at as usize]);
+            answers[usize::from(alone)] += 1;
+        }
+    }
+    assert!(answers.iter().all(|count| *count > 1_000), "{answers:?} prove little");
+}
+
+/// Where there is nothing left to pay with, only those that need new states go without an answer.
+#[test]
+fn one_out_of_work_stops_no_other() {
+    let mut states = super::States::default();
+    let (cheap, dear) =
+        (compile("rx", "[a-c]+z$").unwrap(), compile("rx", "(?:a|b)[a-z]{12}y").unwrap());
+    let asked = || [(0, &cheap), (1, &dear)].into_iter();
+    let input: Vec<u8> = (0..4_000_u32).map(|n| b"abcx"[(n * n / 7 % 4) as usize]).collect();
+    cheap.holds(&input, b"", &mut states, (1, 0), |_| true).unwrap();
+    let said = super::hold_together(1, asked(), &input, &mut states, |_| false);
+    let answer =
+        |wanted| said.iter().find(|(at, _)| *at == wanted).map(|(_, answer)| answer).unwrap();
+    assert!(matches!(answer(0), Ok(false)), "{said:?}");
+    assert!(answer(1).is_err(), "{said:?}");
 }
 
 /// States are paid for by whoever needs them first, steps between many of them by everybody, and a search that cannot
