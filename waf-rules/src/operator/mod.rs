@@ -3,6 +3,7 @@
 //! Each is compiled once at load and never fails at run time. Those with an argument that may hold
 //! macros receive the expanded argument with every question.
 
+mod backtrack;
 mod byte_range;
 mod captures;
 mod detect_sqli;
@@ -30,6 +31,7 @@ pub(crate) use rx::{Rx, selector_pattern};
 pub(crate) use rx_choice::Constants;
 pub(crate) use rx_lanes::{LANES, OutOfWork};
 pub(crate) use rx_search::{Answers, States};
+pub(crate) use rx_syntax::class_bytes;
 pub(crate) use text::TextTest;
 
 use crate::template::Template;
@@ -82,7 +84,7 @@ pub(crate) const DIFFERS: &[(&str, &str)] = &[
     ),
     (
         "rx",
-        "linear in the input: no back-reference, and of lookaround only a negative lookahead for plain text at the end of a pattern; `$` is the end of the value; macros only of tx variables that are set to constants",
+        "linear in the input where the pattern needs no backtracking, else every step is paid for; `$` is the end of the value; macros only of tx variables that are set to constants",
     ),
     ("rxGlobal", "as @rx; TX:0 to TX:9 are filled from all matches, in order"),
     ("strmatch", "the same as @contains"),
@@ -231,20 +233,20 @@ impl Operator {
         argument: &[u8],
         states: &mut States,
         owner: (u64, u32),
-        pay: impl FnMut(u64) -> bool,
+        mut pay: impl FnMut(u64) -> bool,
     ) -> Result<bool, OutOfWork> {
-        if let Some(search) = self.search() {
-            return rx_search::search(search, input, states, owner, pay);
-        }
         match self {
+            Self::Rx(rx) => holds_rx(rx, 1, input, states, owner, &mut pay),
+            Self::RxGlobal(rx) => holds_rx(rx, Captures::MOST, input, states, owner, &mut pay),
             Self::DetectSqli => detect_sqli::matches(input, None, pay),
             _ => Ok(self.matches(input, argument, None)),
         }
     }
 
+    /// What alone says whether there is a match.
     fn search(&self) -> Option<&rx_search::Search> {
         match self {
-            Self::Rx(rx) | Self::RxGlobal(rx) => rx.search(),
+            Self::Rx(rx) | Self::RxGlobal(rx) if !rx.is_exact() => rx.search(),
             _ => None,
         }
     }
@@ -293,6 +295,23 @@ impl Operator {
 }
 
 /// `%{` and a name: elsewhere the two bytes are part of the pattern.
+/// `most` matches are what somebody may want the groups of.
+fn holds_rx(
+    rx: &Rx,
+    most: usize,
+    input: &[u8],
+    states: &mut States,
+    owner: (u64, u32),
+    pay: &mut impl FnMut(u64) -> bool,
+) -> Result<bool, OutOfWork> {
+    let found = match rx.search() {
+        Some(search) => rx_search::search(search, input, states, owner, &mut *pay)?,
+        None if rx.is_exact() => true,
+        None => rx.matches(input, None),
+    };
+    if found && rx.is_exact() { rx.verify(input, most, pay) } else { Ok(found) }
+}
+
 /// [`Operator::holds`] for up to [`LANES`] operators of a program that are searches, in the time of one or two.
 pub(crate) fn hold_together<'a>(
     program: u64,

@@ -9,8 +9,9 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_automata::{Input, PatternID, meta};
 use regex_syntax::hir::Hir;
 
+use super::backtrack::{Backtracker, Groups};
 use super::rx_search::Search;
-use super::{Captures, rx_syntax, rx_tail};
+use super::{Captures, OutOfWork, rx_syntax, rx_tail};
 
 /// Bound on one compiled pattern, in bytes; CRS's largest needs 3 MiB.
 const PROGRAM_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -19,12 +20,16 @@ const STATES_BYTES_MAX: usize = 512 * 1024;
 /// The few long patterns need more: too small a cache is thrown away and filled again and again.
 const LONG_STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
 const LONG_PATTERN_BYTES: usize = 1_000;
+/// Work of finding where the wider pattern matches, a byte.
+const VERIFY_BYTE_COST: u64 = 2;
 
 #[derive(Debug)]
 pub(crate) struct Rx {
     regex: meta::Regex,
     /// Says whether there is a match, where it is quicker to say than `regex`.
     search: Option<Search>,
+    /// Has the last word on what the others let pass: they ask for a wider pattern then.
+    exact: Option<Backtracker>,
     translated: String,
     /// The pattern as it was read, until [`take_syntax`](Self::take_syntax).
     syntax: Hir,
@@ -35,7 +40,7 @@ pub(crate) struct Rx {
 impl Rx {
     /// For rules that ask whether there is a match.
     pub(super) fn compile(pattern: &str) -> Result<Self, String> {
-        let translated = rx_syntax::translate(pattern)?;
+        let Ok(translated) = rx_syntax::translate(pattern) else { return Self::exact(pattern) };
         let hir = parse(&translated)?;
         let search = Search::new(&hir)?;
         Self::build(translated, hir, search)
@@ -46,6 +51,15 @@ impl Rx {
         let translated = rx_syntax::translate(pattern)?;
         let hir = parse(&translated)?;
         Self::build(translated, hir, None)
+    }
+
+    /// For what cannot be said in linear time.
+    fn exact(pattern: &str) -> Result<Self, String> {
+        let (exact, wider) = Backtracker::compile(pattern)?;
+        let search = Search::new(&wider)?;
+        let mut rx = Self::build(pattern.to_owned(), wider, search)?;
+        rx.exact = Some(exact);
+        Ok(rx)
     }
 
     fn build(translated: String, hir: Hir, search: Option<Search>) -> Result<Self, String> {
@@ -67,10 +81,14 @@ impl Rx {
             |name: Option<&str>| name.is_some_and(|name| name.starts_with(rx_tail::GROUP));
         let names = regex.group_info().pattern_names(PatternID::ZERO).enumerate();
         let tails = names.filter(|(_, name)| is_tail(*name)).map(|(group, _)| group).collect();
-        Ok(Self { regex, search, translated, syntax: hir, tails })
+        Ok(Self { regex, search, exact: None, translated, syntax: hir, tails })
     }
 
+    /// Nobody counts here; where groups are wanted, [`verify`](Self::verify) was paid for them.
     pub(super) fn matches(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
+        if self.exact.is_some() {
+            return self.push_exactly(input, 1, captures);
+        }
         let Some(captures) = captures else { return self.regex.is_match(input) };
         if self.regex.captures_len() == 1 {
             return self.regex.find(input).map(|found| captures.push(found.range())).is_some();
@@ -83,6 +101,57 @@ impl Rx {
         groups.is_match()
     }
 
+    /// The pattern has to be tried place by place where the linear engines find something.
+    pub(super) fn is_exact(&self) -> bool {
+        self.exact.is_some()
+    }
+
+    /// Whether there is a match where the wider pattern has one. Pays for it, and for the groups of up to `most` matches.
+    pub(super) fn verify(
+        &self,
+        input: &[u8],
+        most: usize,
+        mut pay: impl FnMut(u64) -> bool,
+    ) -> Result<bool, OutOfWork> {
+        let linear = VERIFY_BYTE_COST * input.len() as u64;
+        if !pay(linear) {
+            return Err(OutOfWork);
+        }
+        self.each_exactly(input, most, &mut pay, |_| {}).map(|matches| matches > 0)
+    }
+
+    fn push_exactly(&self, input: &[u8], most: usize, captures: Option<&mut Captures>) -> bool {
+        let Some(captures) = captures else {
+            return self.each_exactly(input, 1, &mut |_| true, |_| {}).is_ok_and(|found| found > 0);
+        };
+        // A group without part is empty.
+        let mut push = |group: Option<Range<usize>>| captures.push(group.unwrap_or(0..0));
+        let each = |groups: Groups| groups.into_iter().for_each(&mut push);
+        self.each_exactly(input, most, &mut |_| true, each).is_ok_and(|found| found > 0)
+    }
+
+    /// Up to so many matches, one after the other; how many there are.
+    fn each_exactly(
+        &self,
+        input: &[u8],
+        most: usize,
+        pay: &mut dyn FnMut(u64) -> bool,
+        mut each: impl FnMut(Groups),
+    ) -> Result<usize, OutOfWork> {
+        let Some(exact) = &self.exact else { return Ok(0) };
+        let (mut at, mut found) = (0, 0);
+        while found < most && at <= input.len() {
+            // No match begins before the first one of the wider pattern.
+            let Some(wider) = self.find_at(input, at) else { break };
+            let Some(groups) = exact.find(input, wider.start, pay)? else { break };
+            let whole = groups.first().cloned().flatten().unwrap_or(at..at);
+            at = whole.end.max(whole.start + 1);
+            found += 1;
+            each(groups);
+        }
+        Ok(found)
+    }
+
     /// What says quickest whether there is a match, where something does.
     pub(super) fn search(&self) -> Option<&Search> {
         self.search.as_ref()
@@ -90,6 +159,9 @@ impl Rx {
 
     /// `@rxGlobal`: the groups of every match, one match after the other.
     pub(super) fn matches_all(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
+        if self.exact.is_some() {
+            return self.push_exactly(input, Captures::MOST, captures);
+        }
         let Some(captures) = captures else { return self.regex.is_match(input) };
         let mut any = false;
         for groups in self.regex.captures_iter(input).take(Captures::MOST) {
@@ -107,6 +179,9 @@ impl Rx {
     /// Work of finding the groups of a match, a byte. Long patterns have many states, and the engine that
     /// finds groups makes them unseen, or does without at a fraction of the speed.
     pub(super) fn groups_byte_cost(&self) -> u64 {
+        if self.exact.is_some() {
+            return 0;
+        }
         if self.translated.len() < LONG_PATTERN_BYTES { 8 } else { 24 }
     }
 
@@ -140,7 +215,8 @@ impl Rx {
     }
 }
 
-fn parse(pattern: &str) -> Result<Hir, String> {
+/// Reads a pattern that was translated.
+pub(super) fn parse(pattern: &str) -> Result<Hir, String> {
     regex_syntax::ParserBuilder::new()
         .unicode(false)
         .utf8(false)

@@ -1,9 +1,12 @@
 //! PCRE syntax to the syntax of the `regex` crate, where the two differ.
 //!
-//! What cannot be said in linear time (lookaround, back-references) or would silently mean
-//! something else (`\Z`, `\K`, `\Q`, `\G`) is refused.
+//! What cannot be said in linear time (lookaround, back-references) is left to the backtracker; what would
+//! silently mean something else (`\Z`, `\K`, `\Q`, `\G`) is refused.
+
+use regex_syntax::hir::Class;
 
 use super::rx_tail;
+use crate::bytes::ByteSet;
 
 /// Rewrites a pattern; what needs no change comes back as it was.
 pub(super) fn translate(pattern: &str) -> Result<String, String> {
@@ -13,6 +16,37 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
         translator.outside()?;
     }
     Ok(translator.out)
+}
+
+/// The byte, escape or class that stands at a place, rewritten, and where it ends.
+pub(super) fn atom(pattern: &[u8], at: usize) -> Result<(String, usize), String> {
+    let mut translator = Translator { bytes: pattern, at, out: String::new(), tails: 0 };
+    translator.outside()?;
+    Ok((translator.out, translator.at))
+}
+
+/// What stands between the braces of a repetition that `rest` begins with.
+pub(super) fn repetition(rest: &[u8]) -> Option<&[u8]> {
+    let end = rest.iter().position(|byte| *byte == b'}')?;
+    let inner = rest.get(1..end)?;
+    let is_repetition = inner.first().is_some_and(u8::is_ascii_digit)
+        && inner.iter().all(|byte| byte.is_ascii_digit() || *byte == b',')
+        && inner.iter().filter(|byte| **byte == b',').count() <= 1;
+    is_repetition.then_some(inner)
+}
+
+/// The bytes of a class. Even without Unicode the parser keeps classes of ASCII alone as classes of characters.
+pub(crate) fn class_bytes(class: &Class) -> Option<ByteSet> {
+    let class = match class {
+        Class::Bytes(class) => class.clone(),
+        Class::Unicode(class) => class.to_byte_class()?,
+    };
+    let ranges = class.iter().map(|range| ByteSet::range(range.start(), range.end()));
+    Some(ranges.fold(ByteSet::EMPTY, ByteSet::union))
+}
+
+fn backtracks(what: &str) -> String {
+    format!("{what} is not supported here, only in an @rx or @rxGlobal without macros")
 }
 
 struct Translator<'p> {
@@ -36,11 +70,10 @@ impl Translator<'_> {
         }
     }
 
-    /// A possessive quantifier only forbids backtracking, which does not happen here: greedy.
     fn quantifier(&mut self) -> Result<(), String> {
         self.copy()?;
         match self.byte(0) {
-            Some(b'+') => self.skip(1),
+            Some(b'+') => Err(backtracks("possessive quantifier `+`")),
             Some(b'?') => self.copy(),
             _ => Ok(()),
         }
@@ -57,19 +90,15 @@ impl Translator<'_> {
             return Ok(());
         }
         for (mark, what) in [
-            ("(?=", "lookahead"),
-            ("(?!", "lookahead"),
-            ("(?<=", "lookbehind"),
-            ("(?<!", "lookbehind"),
+            ("(?=", "lookahead `(?=`"),
+            ("(?!", "lookahead `(?!`"),
+            ("(?<=", "lookbehind `(?<=`"),
+            ("(?<!", "lookbehind `(?<!`"),
+            ("(?>", "atomic group `(?>`"),
         ] {
             if rest.starts_with(mark.as_bytes()) {
-                return Err(format!(
-                    "{what} `{mark}` is not supported, matching is linear in the input: use a chain with a second, negated rule"
-                ));
+                return Err(backtracks(what));
             }
-        }
-        if rest.starts_with(b"(?>") {
-            return self.replace(3, "(?:");
         }
         self.copy()
     }
@@ -110,11 +139,7 @@ impl Translator<'_> {
             b'x' if self.byte(2) == Some(b'{') => self.braced_hex(),
             b'x' => self.hex(),
             b'0'..=b'7' if in_class || next == b'0' => self.octal(),
-            b'1'..=b'9' => Err(format!(
-                "back-reference `\\{}` is not supported, matching is linear in the input: use capture and a chain on TX:{}",
-                char::from(next),
-                char::from(next)
-            )),
+            b'1'..=b'9' => Err(backtracks(&format!("back-reference `\\{}`", char::from(next)))),
             b'e' => self.replace(2, "\\x1b"),
             b'h' => self.replace(2, if in_class { "\\t\\x20\\xa0" } else { "[\\t\\x20\\xa0]" }),
             b'v' => self.replace(2, if in_class { "\\n-\\r\\x85" } else { "[\\n-\\r\\x85]" }),
@@ -172,12 +197,7 @@ impl Translator<'_> {
 
     /// `{n}`, `{n,}` or `{n,m}` stands here.
     fn is_repetition(&self) -> bool {
-        let rest = &self.bytes[self.at + 1..];
-        let Some(end) = rest.iter().position(|byte| *byte == b'}') else { return false };
-        let inner = &rest[..end];
-        inner.first().is_some_and(u8::is_ascii_digit)
-            && inner.iter().all(|byte| byte.is_ascii_digit() || *byte == b',')
-            && inner.iter().filter(|byte| **byte == b',').count() <= 1
+        repetition(&self.bytes[self.at..]).is_some()
     }
 
     /// The brace here ends a repetition that was copied.

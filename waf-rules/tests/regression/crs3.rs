@@ -13,8 +13,6 @@ const REFUSED: &[(u32, &str)] = &[
     (910_100, "variable GEO is not supported"),
     (910_100, "operator `@geoLookup` is not supported"),
     (910_140, "operator `@rbl` is not supported"),
-    (920_120, "lookbehind `(?<!` is not supported"),
-    (942_130, "lookahead `(?!` is not supported"),
 ];
 
 /// What the rules count requests with: more than five in a minute, twice, and the address is dropped
@@ -98,6 +96,47 @@ fn decides_at_every_paranoia_level() {
         };
         let profile = Profile::new(&ruleset, options).unwrap_or_else(|errors| panic!("{errors:?}"));
         assert_decides(&profile);
+    }
+}
+
+/// Its two patterns that need backtracking, on what they are for and on what only looks like it.
+#[test]
+fn looks_behind_and_refers_back() {
+    let Some(root) = root() else { return };
+    let paranoia =
+        ProfileOptions { blocking_paranoia: 2, detection_paranoia: 2, ..ProfileOptions::default() };
+    let profile = Profile::new(&load(&root, ""), paranoia).unwrap_or_else(|e| panic!("{e:?}"));
+    let has = |rule: u32, body: &str| {
+        let mut tx = Transaction::new(profile.clone());
+        tx.request_line(b"POST", b"/upload", b"HTTP/1.1");
+        tx.header(b"Host", b"shop.example.com");
+        let boundary = "multipart/form-data; boundary=edge";
+        tx.header(b"Content-Type", boundary.as_bytes());
+        tx.head();
+        tx.body_chunk(body.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+        tx.body();
+        tx.matched_rules().contains(&rule)
+    };
+    let part = |disposition: &str, content: &str| {
+        format!(
+            "--edge\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n--edge--\r\n"
+        )
+    };
+    for (name, wanted) in [("a;b.php", true), ("caf&eacute;.txt", false), ("menu.txt", false)] {
+        assert_eq!(
+            has(920_120, &part(&format!("name=\"f\"; filename=\"{name}\""), "x")),
+            wanted,
+            "{name}"
+        );
+    }
+    for (text, wanted) in [
+        ("x' or 1=1 --", true),
+        ("x' or 12 like 12", true),
+        ("x' or 1<>2 --", true),
+        ("colour=red", false),
+        ("1 is one and 2 is two", false),
+    ] {
+        assert_eq!(has(942_130, &part("name=\"q\"", text)), wanted, "{text}");
     }
 }
 

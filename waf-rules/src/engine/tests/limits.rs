@@ -93,6 +93,23 @@ SecRule TX:S "@ge 5" "id:3,phase:2,deny"
     assert!(tx.work() > 0);
 }
 
+/// A pattern that backtracks without end on what the client sends takes no more than any other, and lets nothing pass.
+#[test]
+fn backtracking_ends_with_the_work() {
+    let nested = r#"SecRule ARGS "@rx ^(?:a+)+(?!a)\z(?<=b)" "id:1,phase:2,pass""#;
+    // The ways that are left to be tried would fill memory before the work is spent.
+    let remembered = r#"SecRule ARGS "@rx ^(?:(a)|b)*(?!c)\z(?<=b)" "id:1,phase:2,pass""#;
+    let plenty = Bounds { work: 1_000_000_000, ..Bounds::default() };
+    for (rules, bounds) in [(nested, Bounds::default()), (remembered, plenty)] {
+        let body = format!("q={}", "a".repeat(100_000));
+        let tx = post(&bounded(rules, bounds), "application/x-www-form-urlencoded", &body);
+        assert_eq!(tx.outcome(), Outcome::Refused(Exceeded::Work), "{rules}");
+        assert!(tx.interruption().is_some());
+    }
+    let tx = get(&profile(nested), "/?q=aaaaaaaa");
+    assert_eq!((tx.matched_rules(), tx.outcome()), ([].as_slice(), Outcome::Inspected));
+}
+
 #[test]
 fn matches_are_bounded_and_counted() {
     let rules = "SecRule ARGS \"@rx .\" \"id:1,phase:2,pass,setvar:tx.n=+1\"";

@@ -51,3 +51,32 @@ fn a_recalled_value_costs_what_it_cost_the_first_time() {
         assert_eq!(work(), first, "{length}");
     }
 }
+
+/// Patterns with lookaround and back-references wake, match and capture as others do.
+#[test]
+fn patterns_that_look_around_are_woken() {
+    let rules = r#"
+        SecRule ARGS "@rx (?<!un)safe" "id:1,phase:2,pass"
+        SecRule ARGS "@rx (\w+)=\1\b" "id:2,phase:2,pass,capture,msg:'%{TX.0} %{TX.1}'"
+        SecRule ARGS "@rxGlobal x(?=(\d))" "id:3,phase:2,pass,capture,msg:'%{TX.1}%{TX.3}%{TX.5}'"
+        SecRule ARGS "!@rx ^(?!.*admin)" "id:4,phase:2,pass,t:lowercase"
+    "#;
+    let profile = profile(rules);
+    for (value, expected, texts) in [
+        ("unsafe", &[][..], &[][..]),
+        ("unsafe safe", &[1], &[""]),
+        ("id=1 or 12=12", &[2], &["12=12 12"]),
+        ("1=12", &[], &[]),
+        ("xx1x2-x3", &[3], &["123"]),
+        ("the Admin", &[4], &[""]),
+    ] {
+        let target = format!("/?q={}", value.replace('=', "%3d").replace(' ', "+"));
+        let tx = get(&profile, &target);
+        assert_eq!((tx.matched_rules(), messages(&tx).as_slice()), (expected, texts), "{value}");
+        let mut all = Transaction::exhaustive(profile.clone());
+        all.request_line(b"GET", target.as_bytes(), b"HTTP/1.1");
+        all.head();
+        all.body();
+        assert_eq!(all.matched_rules(), expected, "{value}, asked everything");
+    }
+}

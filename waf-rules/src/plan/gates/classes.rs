@@ -1,8 +1,9 @@
 //! Byte classes of which every match of a pattern holds a byte: the rarest few.
 
-use regex_syntax::hir::{Class, ClassBytes, Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 use crate::bytes::ByteSet;
+use crate::operator::class_bytes;
 
 /// Classes carried along per part of a pattern.
 const CARRIED: usize = 6;
@@ -41,20 +42,8 @@ fn of(hir: &Hir) -> Vec<ByteSet> {
     }
 }
 
-/// Even without Unicode the parser keeps classes of ASCII alone as classes of characters.
-pub(super) fn bytes_of(class: &Class) -> Option<ClassBytes> {
-    match class {
-        Class::Bytes(class) => Some(class.clone()),
-        Class::Unicode(class) => class.to_byte_class(),
-    }
-}
-
 fn of_class(class: &Class) -> Vec<ByteSet> {
-    let Some(class) = bytes_of(class) else { return Vec::new() };
-    let set = class
-        .iter()
-        .fold(ByteSet::EMPTY, |set, range| set.union(ByteSet::range(range.start(), range.end())));
-    if set == ByteSet::EMPTY { Vec::new() } else { vec![set] }
+    class_bytes(class).filter(|set| *set != ByteSet::EMPTY).into_iter().collect()
 }
 
 /// The n-th class of the whole is the union of the branches' n-th; a branch with fewer repeats its last.

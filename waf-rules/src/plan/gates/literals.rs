@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 
 use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
+use crate::operator::class_bytes;
+
 type Texts = BTreeSet<Vec<u8>>;
 
 /// Largest set kept while strings are still joined.
@@ -48,9 +50,8 @@ impl Facts {
     }
 
     fn of_class(class: &Class) -> Self {
-        let Some(class) = super::classes::bytes_of(class) else { return Self::default() };
-        let bytes = class.iter().flat_map(|range| range.start()..=range.end());
-        let texts: Texts = bytes.map(|byte| vec![byte.to_ascii_lowercase()]).collect();
+        let Some(class) = class_bytes(class) else { return Self::default() };
+        let texts: Texts = class.iter().map(|byte| vec![byte.to_ascii_lowercase()]).collect();
         if (1..=CLASS_MAX).contains(&texts.len()) { Self::exactly(texts) } else { Self::default() }
     }
 
