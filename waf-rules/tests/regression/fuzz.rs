@@ -57,6 +57,16 @@ fn transformations() {
 }
 
 #[test]
+fn patterns() {
+    let seeds = PATTERNS.iter().map(|(pattern, value)| format!("{pattern}\n{value}").into_bytes());
+    let long = |(pattern, value): &(&str, &str)| {
+        format!("{pattern}\n{}", value.repeat(4_000 / value.len())).into_bytes()
+    };
+    let seeds: Vec<Vec<u8>> = seeds.chain(PATTERNS.iter().map(long)).collect();
+    fuzz(&seeds, targets::patterns);
+}
+
+#[test]
 fn transaction() {
     let raw = |request: Request| {
         let mut raw = [request.method, request.target, request.protocol].join(&b' ');
@@ -90,6 +100,16 @@ SecRuleUpdateTargetById 7 "!ARGS:x" "ARGS:y"
 SecRuleUpdateActionById 7 "deny,status:404"
 SecAuditLogRelevantStatus "^(?:5|4(?!04))"
 "#;
+
+/// Patterns of every kind, and what some part of them matches.
+const PATTERNS: &[(&str, &str)] = &[
+    (r"(?<!un|&)safe\b(?=[^a-z]|$)", "unsafe safe! "),
+    (r"(?i)([\s'`()]*)\b(\w+)\b\s*(?:=|like|<>?)\s*(?!\b\2\b)\w+|\2\1", "x' or 1<>2 like 2 "),
+    (r"(?>a+|b)*?(c\1?){2,4}+(?#x)[^\x00-\x1f]{3}", "aabcccab "),
+    (r"^(?:(?:a+)+|(?m)^b$)+(?!c)\z", "aaab"),
+    (r"(a|b(?=c)|(?<=b)c)*\1(?i:D)", "abcabcd"),
+    (r"\$\{(?:[^{}]|\{[^}]*\}){0,20}\}|%[0-9a-f]{2}", "${jndi:{x}} %2e "),
+];
 
 const BODIES: &[&[u8]] = &[
     b"\x04query Q($a: ID = \"x\") { f(a: \"b\\u0041\", c: [\"\"\"d\"\"\"]) @e { g } }",
