@@ -4,7 +4,7 @@
 use crate::action;
 use crate::operator;
 use crate::seclang::parser::directive::RULE_DIRECTIVES;
-use crate::seclang::parser::settings::{DIRECTIVES, Setting};
+use crate::seclang::parser::settings::{self, DIRECTIVES, Setting};
 use crate::transform;
 use crate::variable::{self, Kind};
 
@@ -100,7 +100,7 @@ fn directives() -> impl Iterator<Item = Feature> {
     rules.chain(DIRECTIVES.iter().map(move |setting| {
         let name = setting.name();
         match setting {
-            Setting::Applied { .. } => feature(kind, name, Support::Supported, ""),
+            Setting::Applied { .. } => accepted(kind, name, settings::DIFFERS),
             Setting::Ignored { why, .. } => feature(kind, name, Support::Differs, why),
             Setting::Refused { why, .. } => feature(kind, name, Support::Refused, why),
             Setting::Fixed { values, why, .. } => {

@@ -36,6 +36,7 @@ mod engine;
 mod explain;
 #[cfg(feature = "ftw")]
 pub mod ftw;
+mod geo;
 mod language;
 mod load;
 mod operator;

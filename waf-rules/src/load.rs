@@ -8,6 +8,7 @@ use sha1_smol::Sha1;
 
 use crate::builtin;
 use crate::collection::MemoryCollections;
+use crate::geo::Database;
 use crate::plan::course::Courses;
 use crate::plan::{self, Assembly, Program};
 use crate::seclang::ast::Directive;
@@ -177,7 +178,14 @@ impl Loader {
             digest.borrow_mut().update(text.as_bytes());
             Ok(text)
         };
-        let program = plan::compile(assembly, &sources, &read, &mut problems);
+        let geo = assembly.settings.geo_database.take().and_then(|path| {
+            let read = places(&homes[path.span.source as usize], &path.text);
+            read.map_err(|message| problems.push(LexError { span: path.span, message })).ok()
+        });
+        if let Some(database) = &geo {
+            digest.borrow_mut().update(database.digest());
+        }
+        let program = plan::compile(assembly, &sources, &read, geo, &mut problems);
         problems.sort_by_key(|problem| (problem.span.source, problem.span.start));
         failures.extend(
             problems.iter().map(|problem| LoadError::at(&sources, problem.span, &problem.message)),
@@ -204,9 +212,18 @@ fn data(home: &Home, name: &str) -> Result<String, String> {
     }
 }
 
+/// The database of places that a source names.
+fn places(home: &Home, name: &str) -> Result<Arc<Database>, String> {
+    let Home::Folder(folder) = home else {
+        return Err("built-in rules name no database".to_owned());
+    };
+    Database::read(&folder.join(name)).map_err(|error| format!("database `{name}`: {error}"))
+}
+
 fn notices(sources: &Sources, assembly: &mut Assembly) -> Vec<String> {
     let mut notices = std::mem::take(&mut assembly.notices);
     notices.extend(plan::unopened(assembly));
+    notices.extend(plan::unlocated(assembly));
     let text = notices.iter().map(|(span, message)| {
         let place = sources.place(*span);
         format!("{}:{}:{}: {message}", place.file, place.line, place.column)

@@ -134,6 +134,9 @@ impl Run<'_> {
 
     fn answer(&mut self, operator: u32, input: Buffer) -> Result<bool, OutOfWork> {
         let asked = &self.program.operators[operator as usize];
+        if matches!(asked, Operator::GeoLookup) {
+            return Ok(self.look_up(input));
+        }
         let argument = self.argument(asked);
         let State { buffers, budget, candidates, .. } = &mut *self.state;
         let bytes = buffers.bytes(input);

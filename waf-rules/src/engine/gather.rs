@@ -100,6 +100,7 @@ impl Run<'_> {
             Kind::MatchedVarsNames => self.gather_matched_names(target, values),
             Kind::Rule => self.gather_rule(rule, target, values),
             Kind::Collection(collection) => self.gather_collection(collection, target, values),
+            Kind::Geo => self.gather_geo(target, values),
             Kind::Clock(field) => self.gather_clock(field, target.variable, values),
             Kind::Environment => self.gather_environment(target, values),
             Kind::HighestSeverity => {

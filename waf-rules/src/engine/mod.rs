@@ -15,6 +15,7 @@ mod effects;
 mod eval;
 mod expand;
 mod gather;
+mod geo;
 mod intake;
 mod known;
 mod origins;

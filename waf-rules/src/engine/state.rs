@@ -1,5 +1,7 @@
 //! All that one transaction remembers.
 
+use std::net::IpAddr;
+
 use super::budget::{Budget, Exceeded};
 use super::buffers::{Buffer, Buffers};
 use super::candidates::Candidates;
@@ -38,6 +40,8 @@ pub(super) struct State {
     pub(super) clock: Clock,
     pub(super) collections: OpenCollections,
     pub(super) masked: Vec<Masked>,
+    /// The address whose place `GEO` shows.
+    pub(super) located: Option<IpAddr>,
     pub(super) upload: Option<Box<Upload>>,
     pub(super) request_body: Vec<u8>,
     pub(super) response_body: Vec<u8>,
@@ -103,6 +107,8 @@ pub(super) struct Scratch {
     pub(super) pair: Pair,
     /// The name of a value.
     pub(super) label: Vec<u8>,
+    /// A field of a place on its way to a buffer.
+    pub(super) geo: Vec<u8>,
     /// A text on its way to a buffer.
     pub(super) text: Vec<u8>,
     /// A value in lower case, while the prefilter looks at it.
@@ -128,6 +134,7 @@ impl State {
             clock: _,
             collections: _,
             mut masked,
+            located: _,
             upload: _,
             mut request_body,
             mut response_body,
@@ -150,6 +157,7 @@ impl State {
             clock: Clock::default(),
             collections: OpenCollections::default(),
             masked,
+            located: None,
             upload: None,
             request_body,
             response_body,

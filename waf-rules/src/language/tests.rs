@@ -60,7 +60,13 @@ fn names_are_unique_and_remarks_belong_to_names() {
             pair[0].name
         );
     }
-    let remarks = [operator::DIFFERS, action::DIFFERS, action::CTL_DIFFERS, variable::DIFFERS];
+    let remarks = [
+        operator::DIFFERS,
+        action::DIFFERS,
+        action::CTL_DIFFERS,
+        variable::DIFFERS,
+        settings::DIFFERS,
+    ];
     for (name, _) in remarks.into_iter().flatten() {
         let listed = all.iter().filter(|feature| feature.name == *name);
         assert!(listed.into_iter().any(|feature| feature.support == Support::Differs), "{name}");

@@ -32,13 +32,16 @@ impl Networks {
     }
 
     pub(super) fn contains(&self, input: &[u8]) -> bool {
-        let address =
-            std::str::from_utf8(input).ok().and_then(|text| text.trim().parse::<IpAddr>().ok());
-        address.is_some_and(|address| {
+        address(input).is_some_and(|address| {
             let bits = bits(address);
             self.0.iter().any(|(network, prefix)| mask(bits ^ network, *prefix) == 0)
         })
     }
+}
+
+/// The address that a value is, if it is one.
+pub(crate) fn address(value: &[u8]) -> Option<IpAddr> {
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
 fn network(text: &str) -> Result<(u128, u32), String> {

@@ -25,6 +25,7 @@ mod utf8_encoding;
 mod verify;
 
 pub(crate) use captures::Captures;
+pub(crate) use ip_match::address;
 pub(crate) use number::Comparison;
 pub(crate) use pm::Pm;
 pub(crate) use rx::{Rx, selector_pattern};
@@ -47,6 +48,7 @@ pub(crate) const NAMES: &[&str] = &[
     "endsWith",
     "eq",
     "ge",
+    "geoLookup",
     "gt",
     "ipMatch",
     "ipMatchF",
@@ -82,6 +84,7 @@ pub(crate) const DIFFERS: &[(&str, &str)] = &[
         "detectXSS",
         "libinjection's method, written anew: the same verdicts, and events and tags that it misses",
     ),
+    ("geoLookup", "addresses only: no name of a host is resolved"),
     (
         "rx",
         "linear in the input where the pattern needs no backtracking, else every step is paid for; `$` is the end of the value; macros only of tx variables that are set to constants",
@@ -103,7 +106,6 @@ pub(crate) const REFUSED: &[(&str, &str)] = &[
         "fuzzyHash",
         "similarity hashes are not kept; use @pmFromFile on digests (t:sha1,t:hexEncode)",
     ),
-    ("geoLookup", "no geographic database is read; list networks with @ipMatchFromFile"),
     ("gsbLookup", "the service it asks was closed; use @pmFromFile with a list of your own"),
     (
         "inspectFile",
@@ -139,6 +141,8 @@ pub(crate) enum Operator {
     Utf8Encoding,
     DetectSqli,
     DetectXss,
+    /// The engine asks the rule set's database: the answer fills `GEO`.
+    GeoLookup,
     Always,
     Never,
 }
@@ -181,6 +185,7 @@ impl Operator {
             "validateUtf8Encoding" => Ok(Self::Utf8Encoding),
             "detectSQLi" => Ok(Self::DetectSqli),
             "detectXSS" => Ok(Self::DetectXss),
+            "geoLookup" => Ok(Self::GeoLookup),
             "unconditionalMatch" => Ok(Self::Always),
             "noMatch" => Ok(Self::Never),
             _ => Err(refusal(name)),
@@ -221,7 +226,7 @@ impl Operator {
             Self::DetectSqli => matches!(detect_sqli::matches(input, captures, |_| true), Ok(true)),
             Self::DetectXss => whole(detect_xss::matches(input), input, captures),
             Self::Always => whole(true, input, captures),
-            Self::Never => false,
+            Self::GeoLookup | Self::Never => false,
         }
     }
 
@@ -263,6 +268,8 @@ impl Operator {
             Self::Number(..)
             | Self::RxChoice(_)
             | Self::IpMatch(_)
+            // What is gated is remembered, and an answer from memory would not fill `GEO`.
+            | Self::GeoLookup
             | Self::Always
             | Self::Never => false,
             _ => true,
@@ -289,6 +296,7 @@ impl Operator {
             Self::RxChoice(_) => 2 * bytes,
             Self::Pm(_) => 6 * bytes,
             Self::Verify(_) => 32 * bytes,
+            Self::GeoLookup => crate::geo::LOOK_UP_COST,
             _ => bytes,
         }
     }

@@ -8,6 +8,7 @@ use super::rule::RuleCompiler;
 use super::{Gates, Jump, PHASES, Program, Rule, ScoreSlots};
 use crate::action::Action;
 use crate::bytes::index;
+use crate::geo::Database;
 use crate::seclang::LexError;
 use crate::seclang::source::{Sources, Span};
 use crate::variable::{Kind, Store};
@@ -23,6 +24,7 @@ pub(crate) fn compile(
     assembly: Assembly,
     sources: &Sources,
     read: ReadData<'_>,
+    geo: Option<Arc<Database>>,
     errors: &mut Vec<LexError>,
 ) -> Program {
     let Assembly { items, settings, environment, .. } = assembly;
@@ -50,6 +52,7 @@ pub(crate) fn compile(
         tx: parts.tx,
         settings,
         scores,
+        geo,
         environment,
         wants_file_content,
     }

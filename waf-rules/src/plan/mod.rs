@@ -10,6 +10,7 @@ mod compile;
 mod constants;
 pub(crate) mod course;
 mod gates;
+mod geo;
 mod persist;
 mod rule;
 pub(crate) mod settings;
@@ -19,6 +20,7 @@ pub(crate) mod transforms;
 pub(crate) use assemble::{Assembly, Draft, DraftLink, Item, assemble};
 pub(crate) use compile::compile;
 pub(crate) use gates::Gates;
+pub(crate) use geo::unlocated;
 pub(crate) use persist::unopened;
 pub(crate) use settings::Settings;
 pub(crate) use target::{Exclusion, Matcher, Target};
@@ -32,6 +34,7 @@ use crate::action::{
 };
 use crate::bitset::BitSet;
 use crate::collection::Collection;
+use crate::geo::Database;
 use crate::operator::Operator;
 use crate::template::Template;
 use crate::tx::{TxNames, TxSlot};
@@ -54,6 +57,8 @@ pub(crate) struct Program {
     pub(crate) tx: TxNames,
     pub(crate) settings: Settings,
     pub(crate) scores: ScoreSlots,
+    /// What `@geoLookup` asks.
+    pub(crate) geo: Option<Arc<Database>>,
     /// What `ENV` shows.
     pub(crate) environment: Environment,
     /// Some rule looks at the content of uploads.

@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) sensor_id: String,
     pub(crate) argument_separator: u8,
     pub(crate) collection_timeout_s: u64,
+    /// The path of `SecGeoLookupDb`, as it is written.
+    pub(crate) geo_database: Option<Word>,
     pub(crate) request_body: Option<bool>,
     pub(crate) request_body_bytes: Option<usize>,
     pub(crate) request_body_no_files_bytes: Option<usize>,
@@ -58,6 +60,7 @@ impl Default for Settings {
             argument_separator: b'&',
             // ModSecurity's.
             collection_timeout_s: 3_600,
+            geo_database: None,
             request_body: None,
             request_body_bytes: None,
             request_body_no_files_bytes: None,
@@ -91,6 +94,7 @@ impl Settings {
             "SecAuditLogParts" => self.audit_parts = AuditParts::parse(value)?,
             "SecAuditLogRelevantStatus" => self.audit_statuses = Some(statuses(value)?),
             "SecCollectionTimeout" => self.collection_timeout_s = number(value)? as u64,
+            "SecGeoLookupDb" => self.geo_database = values.first().cloned(),
             "SecSensorId" => value.clone_into(&mut self.sensor_id),
             "SecUnicodeCodePage" => code_page(value)?,
             "SecUnicodeMapFile" => {

@@ -102,6 +102,8 @@ pub(crate) enum Kind {
     Rule,
     /// A persistent collection, once a rule has opened it.
     Collection(Collection),
+    /// The place that `@geoLookup` found.
+    Geo,
     /// The time that the caller gave.
     Clock(ClockField),
     /// Allowed variables of the process's environment.

@@ -48,6 +48,7 @@ pub(crate) static TABLE: &[Variable] = &[
     collection("FILES_TMP_CONTENT", Values(&[Store::FilesTmpContent])),
     special("FULL_REQUEST", Kind::FullRequest),
     special("FULL_REQUEST_LENGTH", Kind::FullRequestLength),
+    collection("GEO", Kind::Geo),
     collection("GLOBAL", Kind::Collection(Collection::Global)),
     special("HIGHEST_SEVERITY", Kind::HighestSeverity),
     scalar("INBOUND_DATA_ERROR", &[Store::InboundDataError]),
@@ -147,6 +148,10 @@ pub(crate) const DIFFERS: &[(&str, &str)] = &[
         "of the part of the body that is inspected; kept only where a rule targets it",
     ),
     ("FULL_REQUEST", "line, headers and the part of the body that is inspected"),
+    (
+        "GEO",
+        "no AREA_CODE, which no MaxMind DB has; REGION is the first subdivision's code, or its name where there is none",
+    ),
     ("MSC_PCRE_LIMITS_EXCEEDED", "always 0: matching is linear, there is no limit to exceed"),
     ("PATH_INFO", "the decoded path, as in ModSecurity 3"),
     ("REMOTE_HOST", "the address: no name is looked up"),
@@ -161,7 +166,6 @@ pub(crate) const DIFFERS: &[(&str, &str)] = &[
 pub(crate) static REFUSED: &[Variable] = &[
     refused("ARGS_PATH", "target REQUEST_FILENAME with @rx"),
     refused("FILES_TMPNAMES", "uploads are not written to disk; target FILES_TMP_CONTENT or FILES"),
-    refused("GEO", "no geographic database is read; list networks with @ipMatchFromFile"),
     refused("JSON", "JSON values are in ARGS, as json.name.0.name"),
     refused("MODSEC_BUILD", "this engine is not ModSecurity; `yett --version` tells what it is"),
     refused("PERF_ALL", "the cost of a transaction is in its event"),

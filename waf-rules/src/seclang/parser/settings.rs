@@ -59,6 +59,10 @@ const SERVER: &str = "belongs to the server: see the gateway's own configuration
 const CONNECTIONS: &str = "connections are bounded by the gateway's listeners; use its limits";
 const HASHING: &str = "responses are not rewritten; sign links in the application";
 
+/// How some that are obeyed differ from ModSecurity's.
+pub(crate) const DIFFERS: &[(&str, &str)] =
+    &[("SecGeoLookupDb", "a MaxMind DB (`.mmdb`) of at most 256 MiB; no GeoIP Legacy (`.dat`)")];
+
 pub(crate) static DIRECTIVES: &[Setting] = &[
     applied("SecArgumentSeparator"),
     applied("SecArgumentsLimit"),
@@ -66,6 +70,7 @@ pub(crate) static DIRECTIVES: &[Setting] = &[
     applied("SecAuditLogParts"),
     applied("SecAuditLogRelevantStatus"),
     applied("SecCollectionTimeout"),
+    applied("SecGeoLookupDb"),
     applied("SecRequestBodyAccess"),
     applied("SecRequestBodyJsonDepthLimit"),
     applied("SecRequestBodyLimit"),
@@ -137,10 +142,6 @@ pub(crate) static DIRECTIVES: &[Setting] = &[
     refused("SecConnReadStateLimit", CONNECTIONS),
     refused("SecConnWriteStateLimit", CONNECTIONS),
     refused("SecDataset", "write the words to a file and use @pmFromFile or @ipMatchFromFile"),
-    refused(
-        "SecGeoLookupDb",
-        "no geographic database is read; list networks with @ipMatchFromFile",
-    ),
     refused(
         "SecGsbLookupDb",
         "the service it reads was closed; use @pmFromFile with a list of your own",
