@@ -19,10 +19,10 @@ pub(crate) use fields::FIELDS;
 
 /// Largest database, in bytes. GeoLite2 City has about 60 MiB, the cities that are sold twice that.
 pub(crate) const DATABASE_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Work of finding the record of an address: up to 128 steps, each likely to miss the caches.
-pub(crate) const LOOK_UP_COST: u64 = 2_000;
-/// Work of reading a field of a record.
-pub(crate) const FIELD_COST: u64 = 400;
+/// Work of finding the record of an address: up to 128 steps, many of which miss the caches.
+pub(crate) const LOOK_UP_COST: u64 = 1_000;
+/// Work of reading a field of a record: the names in other languages are passed over one by one.
+pub(crate) const FIELD_COST: u64 = 2_000;
 
 /// Networks of a database that are looked at to tell whether it is one of places at all.
 const NETWORKS_TRIED: usize = 10_000;
