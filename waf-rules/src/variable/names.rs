@@ -152,7 +152,10 @@ pub(crate) const DIFFERS: &[(&str, &str)] = &[
         "GEO",
         "no AREA_CODE, which no MaxMind DB has; REGION is the first subdivision's code, or its name where there is none",
     ),
-    ("MSC_PCRE_LIMITS_EXCEEDED", "always 0: matching is linear, there is no limit to exceed"),
+    (
+        "MSC_PCRE_LIMITS_EXCEEDED",
+        "always 0: a match has no limit of its own; a request that is out of work is refused or named partial",
+    ),
     ("PATH_INFO", "the decoded path, as in ModSecurity 3"),
     ("REMOTE_HOST", "the address: no name is looked up"),
     ("REMOTE_USER", "what the gateway verified, not what a header claims"),

@@ -9,9 +9,7 @@ use waf_rules::{Action, Profile, ProfileOptions, Ruleset, RulesetBuilder, Transa
 use crate::assert_decides;
 
 /// The rules that ask for what is refused: `docs/seclang.md` says what and why.
-const REFUSED: &[(u32, &str)] = &[
-    (910_140, "operator `@rbl` is not supported"),
-];
+const REFUSED: &[(u32, &str)] = &[(910_140, "operator `@rbl` is not supported")];
 
 /// What the rules count requests with: more than five in a minute, twice, and the address is dropped
 /// for ten minutes.

@@ -52,8 +52,7 @@ const AUDIT_SINK: &str =
     "where and how audit records are written is the gateway's `telemetry` section";
 const DEBUG: &str = "there is no debug log; `yett explain` shows every decision of a request";
 const NO_FILES: &str = "bodies stay in bounded memory, nothing is written to disk";
-const LINEAR: &str =
-    "matching is linear in the input, there is no match limit to set; work is bounded per request";
+const LINEAR: &str = "a match has no limit of its own: every request has a bound of work";
 const MEMORY: &str = "persistent collections are kept in memory, within bounds";
 const SERVER: &str = "belongs to the server: see the gateway's own configuration";
 const CONNECTIONS: &str = "connections are bounded by the gateway's listeners; use its limits";
