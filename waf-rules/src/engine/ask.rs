@@ -213,7 +213,9 @@ impl Run<'_> {
         let bytes = self.state.buffers.bytes(input);
         if self.state.budget.afford(ASK_COST + operator.groups_cost(bytes)) {
             let argument = self.argument(operator);
-            operator.matches(self.state.buffers.bytes(input), &argument, Some(&mut captures));
+            let State { buffers, budget, .. } = &mut *self.state;
+            let pay = |work| budget.afford(work);
+            operator.capture(buffers.bytes(input), &argument, &mut captures, pay);
             self.state.scratch.argument = argument;
         }
         self.keep_groups(&captures, input);

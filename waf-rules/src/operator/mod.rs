@@ -241,11 +241,28 @@ impl Operator {
         mut pay: impl FnMut(u64) -> bool,
     ) -> Result<bool, OutOfWork> {
         match self {
-            Self::Rx(rx) => holds_rx(rx, 1, input, states, owner, &mut pay),
-            Self::RxGlobal(rx) => holds_rx(rx, Captures::MOST, input, states, owner, &mut pay),
+            Self::Rx(rx) | Self::RxGlobal(rx) => holds_rx(rx, input, states, owner, &mut pay),
             Self::DetectSqli => detect_sqli::matches(input, None, pay),
             _ => Ok(self.matches(input, argument, None)),
         }
+    }
+
+    /// Finds the groups of a match. What [`groups_cost`](Self::groups_cost) does not know beforehand is paid on the way; where
+    /// it is not, the groups are not found.
+    pub(crate) fn capture(
+        &self,
+        input: &[u8],
+        argument: &[u8],
+        captures: &mut Captures,
+        pay: impl FnMut(u64) -> bool,
+    ) {
+        let _: Result<bool, OutOfWork> = match self {
+            Self::Rx(rx) if rx.is_exact() => rx.push_exactly(input, 1, Some(captures), pay),
+            Self::RxGlobal(rx) if rx.is_exact() => {
+                rx.push_exactly(input, Captures::MOST, Some(captures), pay)
+            }
+            _ => Ok(self.matches(input, argument, Some(captures))),
+        };
     }
 
     /// What alone says whether there is a match.
@@ -279,6 +296,7 @@ impl Operator {
     /// Work of finding the groups of a match in this value.
     pub(crate) fn groups_cost(&self, input: &[u8]) -> u64 {
         match self {
+            Self::Rx(rx) | Self::RxGlobal(rx) if rx.is_exact() => 0,
             Self::Rx(rx) | Self::RxGlobal(rx) => rx.groups_byte_cost() * input.len() as u64,
             Self::RxChoice(_) | Self::Verify(_) => 8 * input.len() as u64,
             Self::DetectSqli => detect_sqli::cost_max(input),
@@ -303,10 +321,8 @@ impl Operator {
 }
 
 /// `%{` and a name: elsewhere the two bytes are part of the pattern.
-/// `most` matches are what somebody may want the groups of.
 fn holds_rx(
     rx: &Rx,
-    most: usize,
     input: &[u8],
     states: &mut States,
     owner: (u64, u32),
@@ -317,7 +333,7 @@ fn holds_rx(
         None if rx.is_exact() => true,
         None => rx.matches(input, None),
     };
-    if found && rx.is_exact() { rx.verify(input, most, pay) } else { Ok(found) }
+    if found && rx.is_exact() { rx.verify(input, pay) } else { Ok(found) }
 }
 
 /// [`Operator::holds`] for up to [`LANES`] operators of a program that are searches, in the time of one or two.

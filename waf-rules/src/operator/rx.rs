@@ -84,10 +84,10 @@ impl Rx {
         Ok(Self { regex, search, exact: None, translated, syntax: hir, tails })
     }
 
-    /// Nobody counts here; where groups are wanted, [`verify`](Self::verify) was paid for them.
+    /// Nobody counts here.
     pub(super) fn matches(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
         if self.exact.is_some() {
-            return self.push_exactly(input, 1, captures);
+            return matches!(self.push_exactly(input, 1, captures, |_| true), Ok(true));
         }
         let Some(captures) = captures else { return self.regex.is_match(input) };
         if self.regex.captures_len() == 1 {
@@ -106,28 +106,28 @@ impl Rx {
         self.exact.is_some()
     }
 
-    /// Whether there is a match where the wider pattern has one. Pays for it, and for the groups of up to `most` matches.
+    /// Whether there is a match where the wider pattern has one.
     pub(super) fn verify(
         &self,
         input: &[u8],
-        most: usize,
         mut pay: impl FnMut(u64) -> bool,
     ) -> Result<bool, OutOfWork> {
-        let linear = VERIFY_BYTE_COST * input.len() as u64;
-        if !pay(linear) {
-            return Err(OutOfWork);
-        }
-        self.each_exactly(input, most, &mut pay, |_| {}).map(|matches| matches > 0)
+        self.each_exactly(input, 1, &mut pay, |_| {}).map(|matches| matches > 0)
     }
 
-    fn push_exactly(&self, input: &[u8], most: usize, captures: Option<&mut Captures>) -> bool {
-        let Some(captures) = captures else {
-            return self.each_exactly(input, 1, &mut |_| true, |_| {}).is_ok_and(|found| found > 0);
-        };
+    /// The groups of up to `most` matches, for a pattern that [`is_exact`](Self::is_exact); whether there is one.
+    pub(super) fn push_exactly(
+        &self,
+        input: &[u8],
+        most: usize,
+        captures: Option<&mut Captures>,
+        mut pay: impl FnMut(u64) -> bool,
+    ) -> Result<bool, OutOfWork> {
+        let Some(captures) = captures else { return self.verify(input, pay) };
         // A group without part is empty.
         let mut push = |group: Option<Range<usize>>| captures.push(group.unwrap_or(0..0));
         let each = |groups: Groups| groups.into_iter().for_each(&mut push);
-        self.each_exactly(input, most, &mut |_| true, each).is_ok_and(|found| found > 0)
+        self.each_exactly(input, most, &mut pay, each).map(|matches| matches > 0)
     }
 
     /// Up to so many matches, one after the other; how many there are.
@@ -141,6 +141,9 @@ impl Rx {
         let Some(exact) = &self.exact else { return Ok(0) };
         let (mut at, mut found) = (0, 0);
         while found < most && at <= input.len() {
+            if !pay(VERIFY_BYTE_COST * (input.len() - at) as u64) {
+                return Err(OutOfWork);
+            }
             // No match begins before the first one of the wider pattern.
             let Some(wider) = self.find_at(input, at) else { break };
             let Some(groups) = exact.find(input, wider.start, pay)? else { break };
@@ -160,7 +163,10 @@ impl Rx {
     /// `@rxGlobal`: the groups of every match, one match after the other.
     pub(super) fn matches_all(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
         if self.exact.is_some() {
-            return self.push_exactly(input, Captures::MOST, captures);
+            return matches!(
+                self.push_exactly(input, Captures::MOST, captures, |_| true),
+                Ok(true)
+            );
         }
         let Some(captures) = captures else { return self.regex.is_match(input) };
         let mut any = false;
@@ -179,9 +185,6 @@ impl Rx {
     /// Work of finding the groups of a match, a byte. Long patterns have many states, and the engine that
     /// finds groups makes them unseen, or does without at a fraction of the speed.
     pub(super) fn groups_byte_cost(&self) -> u64 {
-        if self.exact.is_some() {
-            return 0;
-        }
         if self.translated.len() < LONG_PATTERN_BYTES { 8 } else { 24 }
     }
 

@@ -106,6 +106,19 @@ fn backtracking_ends_with_the_work() {
         assert_eq!(tx.outcome(), Outcome::Refused(Exceeded::Work), "{rules}");
         assert!(tx.interruption().is_some());
     }
+    // Groups that each of many values asks for anew are paid for anew.
+    let shown = r#"SecRule ARGS "@rx ^(?:a|a)*(?=(a))(?<=aaa)" "id:1,phase:2,pass,capture,logdata:'%{TX.0}'""#;
+    let dear = r#"SecRule ARGS "@rx (\w+)-(?!a+b)(\w+)-\1$" "id:1,phase:2,pass,capture,logdata:'%{TX.0}'""#;
+    for rules in [shown, dear] {
+        let pairs = format!("q={}-{}-a&", "a".repeat(400), "a".repeat(400));
+        let work = |pairs: &str| {
+            let form = "application/x-www-form-urlencoded";
+            post(&bounded(rules, Bounds { work: u64::MAX / 2, ..Bounds::default() }), form, pairs)
+                .work()
+        };
+        let (one, many) = (work(&pairs), work(&pairs.repeat(20)));
+        assert!(many > 8 * one, "{rules}: {one}, {many}");
+    }
     let tx = get(&profile(nested), "/?q=aaaaaaaa");
     assert_eq!((tx.matched_rules(), tx.outcome()), ([].as_slice(), Outcome::Inspected));
 }

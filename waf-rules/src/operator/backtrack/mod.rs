@@ -48,8 +48,7 @@ impl Backtracker {
         Ok((Self { program, groups, marks, first: node.first() }, wider))
     }
 
-    /// The leftmost match that begins at `from` or behind it. `pay` is asked for the work of looking for it twice: who
-    /// wants its groups later does not pay again.
+    /// The leftmost match that begins at `from` or behind it. `pay` is asked for the work of looking for it.
     pub(super) fn find(
         &self,
         input: &[u8],

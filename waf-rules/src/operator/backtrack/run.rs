@@ -11,9 +11,9 @@ use super::{Backtracker, Groups};
 use crate::bytes::{ByteSet, WORD};
 use crate::operator::OutOfWork;
 
-/// Work of a step and of a byte that a repeat passes, twice: who wants the groups goes the same way again.
-const STEP_COST: u64 = 8;
-const BYTE_COST: u64 = 2;
+/// Work of a step, and of a byte that a repeat passes.
+const STEP_COST: u64 = 4;
+const BYTE_COST: u64 = 1;
 /// Work between two bills.
 const BILL: u64 = 2_048;
 /// Bound on the ways that are left to be tried: 6 MiB of memory.
