@@ -13,13 +13,20 @@ RUN apt-get update \
 WORKDIR /src
 COPY . .
 # The caches belong to the builder, not to a layer: the binary has to be copied out of them in the same step. What names
-# lines of the source is three quarters of it and stays behind; backtraces still name functions.
+# lines of the source is three quarters of it and stays behind; backtraces still name functions. Who passes the binary on
+# passes on the notices of everything in it: ours, and those of each crate, packed.
 RUN --mount=type=cache,id=yett-registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=yett-target,target=/src/target \
     cargo build --locked --release -p yett --bin yett \
  && install -d /out/usr/local/bin \
  && strip --strip-debug -o /out/usr/local/bin/yett target/release/yett \
- && install -D -m 0644 LICENSE /out/usr/share/doc/yett/LICENSE
+ && install -d /out/usr/share/doc/yett \
+ && install -m 0644 LICENSE waf-rules/NOTICE /out/usr/share/doc/yett \
+ && cargo tree --locked -p yett -e normal --prefix none --format '{p}' \
+    | awk '{ sub(/^v/, "", $2); print $1 "-" $2 }' | sort -u > /tmp/crates \
+ && cd "${CARGO_HOME}"/registry/src/* \
+ && xargs -I{} find {} -maxdepth 1 -type f \( -iname 'licen*' -o -iname 'copying*' -o -iname 'notice*' \) < /tmp/crates 2> /dev/null \
+    | sort | tar --create --xz --files-from - --file /out/usr/share/doc/yett/crates.tar.xz
 
 # C library, libgcc and certificate authorities; no shell and no package manager.
 FROM gcr.io/distroless/cc-debian12:nonroot
