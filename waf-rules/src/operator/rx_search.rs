@@ -125,10 +125,13 @@ impl States {
         if self.bytes > THREAD_BYTES_MAX {
             *self = Self::default();
         }
-        let known = self.place(program, operator).take();
-        let cache = known.unwrap_or_else(|| Box::new(ordinary.clone()));
-        self.bytes = self.bytes.saturating_sub(cache.memory_usage());
-        cache
+        match self.place(program, operator).take() {
+            Some(known) => {
+                self.bytes = self.bytes.saturating_sub(known.memory_usage());
+                known
+            }
+            None => Box::new(ordinary.clone()),
+        }
     }
 
     /// Takes back the states that a lane was lent; whose it was, and its answer.
@@ -138,6 +141,13 @@ impl States {
         self.bytes += cache.memory_usage();
         *self.place(program, operator) = Some(cache);
         (operator, answer)
+    }
+
+    /// The memory that is counted, and the memory that is held.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> (usize, usize) {
+        let caches = self.programs.iter().flat_map(|(_, caches)| caches).flatten();
+        (self.bytes, caches.map(|cache| cache.memory_usage()).sum())
     }
 
     fn place(&mut self, program: u64, operator: u32) -> &mut Option<Box<Cache>> {

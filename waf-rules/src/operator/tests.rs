@@ -470,6 +470,30 @@ fn together_as_alone() {
         }
     }
     assert!(answers.iter().all(|count| *count > 1_000), "{answers:?} prove little");
+    let (counted, held) = states.memory();
+    assert_eq!(counted, held);
+}
+
+/// However many states the values of a thread need, their memory has a bound.
+#[test]
+fn states_of_a_thread_are_bounded() {
+    let operator = compile("rx", "(?:a|b)[a-z]{14}y").unwrap();
+    let mut seed = 0x2545_f491_u64;
+    let letters: Vec<u8> =
+        pattern_bytes(&mut seed, 40_000).iter().map(u8::to_ascii_lowercase).collect();
+    let input =
+        letters.iter().map(|byte| if *byte == b' ' { b'x' } else { *byte }).collect::<Vec<_>>();
+    let (mut states, mut most) = (super::States::default(), 0);
+    for number in 0..40 {
+        operator
+            .holds(&input, b"", &mut states, (u64::from(number % 3), number), |_| true)
+            .unwrap();
+        let (counted, held) = states.memory();
+        assert_eq!(counted, held);
+        most = most.max(held);
+    }
+    // The last one may go beyond it, by its own bound.
+    assert!((20 << 20..36 << 20).contains(&most), "{most}");
 }
 
 /// Where there is nothing left to pay with, only those that need new states go without an answer.
