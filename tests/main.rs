@@ -24,6 +24,7 @@ mod identity;
 #[path = "../waf-rules/tests/material/mod.rs"]
 mod material;
 mod ops;
+mod patterns;
 mod policy;
 mod ratelimit;
 mod remembered;
