@@ -66,25 +66,7 @@ impl Node {
 
     /// Bytes that a match can begin with; nothing where it can be empty.
     pub(super) fn first(&self) -> Option<ByteSet> {
-        match self {
-            Self::Set(set) => Some(*set),
-            Self::Group(_, sub) | Self::Atomic(sub) => sub.first(),
-            Self::Concat(parts) => {
-                let mut first = ByteSet::EMPTY;
-                for part in parts {
-                    first = first.union(part.may_begin_with());
-                    if !part.is_nullable() {
-                        return Some(first);
-                    }
-                }
-                None
-            }
-            Self::Alternate(parts) => {
-                parts.iter().try_fold(ByteSet::EMPTY, |all, part| Some(all.union(part.first()?)))
-            }
-            Self::Repeat(repeat, sub) if repeat.min > 0 => sub.first(),
-            Self::Repeat(..) | Self::Assert(_) | Self::Around(..) | Self::Same(_) => None,
-        }
+        (!self.is_nullable()).then(|| self.may_begin_with())
     }
 
     /// Bytes that it can begin with where it is not empty.
@@ -94,12 +76,9 @@ impl Node {
             Self::Repeat(_, sub) | Self::Group(_, sub) | Self::Atomic(sub) => sub.may_begin_with(),
             Self::Concat(parts) => {
                 let end = parts.iter().position(|part| !part.is_nullable());
-                let parts = &parts[..end.map_or(parts.len(), |end| end + 1)];
-                parts.iter().fold(ByteSet::EMPTY, |all, part| all.union(part.may_begin_with()))
+                any_of(&parts[..end.map_or(parts.len(), |end| end + 1)])
             }
-            Self::Alternate(parts) => {
-                parts.iter().fold(ByteSet::EMPTY, |all, part| all.union(part.may_begin_with()))
-            }
+            Self::Alternate(parts) => any_of(parts),
             Self::Set(set) => *set,
             Self::Same(_) => ByteSet::ALL,
         }
@@ -138,6 +117,10 @@ impl Node {
             Self::Same(_) => None,
         }
     }
+}
+
+fn any_of(parts: &[Node]) -> ByteSet {
+    parts.iter().fold(ByteSet::EMPTY, |all, part| all.union(part.may_begin_with()))
 }
 
 fn repetition(min: u32, max: Option<u32>, sub: Hir) -> Hir {
