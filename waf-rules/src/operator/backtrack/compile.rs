@@ -117,7 +117,12 @@ impl Compiler {
         let lazy = repeat.mode == Mode::Lazy;
         let copies = if repeat.max.is_none() { repeat.min.saturating_sub(1) } else { repeat.min };
         for _ in 0..copies {
+            let before = self.program.len();
             self.node(sub, None)?;
+            // Nothing, as often as one likes.
+            if self.program.len() == before {
+                break;
+            }
         }
         match repeat.max {
             None => self.looped(sub, lazy, repeat.min == 0),
@@ -169,11 +174,7 @@ impl Compiler {
         let start = self.program.len();
         self.push(Inst::Accept)?;
         if around.behind {
-            let alternatives = match sub {
-                Node::Alternate(parts) => parts.as_slice(),
-                other => std::slice::from_ref(other),
-            };
-            self.alternate(alternatives, |compiler, part| {
+            self.alternate(sub.alternatives(), |compiler, part| {
                 // The parser lets no other in.
                 compiler.push(Inst::Back(part.width().unwrap_or_default()))?;
                 compiler.node(part, None)

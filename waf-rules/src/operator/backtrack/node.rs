@@ -50,6 +50,14 @@ pub(super) struct Same {
 impl Node {
     pub(super) const EMPTY: Self = Self::Concat(Vec::new());
 
+    /// What stands between the bars; itself, where there are none.
+    pub(super) fn alternatives(&self) -> &[Self] {
+        match self {
+            Self::Alternate(parts) => parts,
+            other => std::slice::from_ref(other),
+        }
+    }
+
     /// A pattern for an automaton that matches wherever this one does: what it cannot say is left out.
     pub(super) fn wider(&self) -> Hir {
         match self {

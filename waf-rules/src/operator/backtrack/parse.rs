@@ -12,15 +12,15 @@ use crate::operator::rx_syntax;
 const DEPTH_MAX: usize = 100;
 /// Most groups that keep what they match.
 const GROUPS_MAX: usize = 100;
+/// Repeats of repeats, `a{2}{3}`: each is a level more for whatever walks the tree.
+const REPEATS_MAX: usize = 4;
 
 /// The tree, and how many groups a match has, itself with them.
 pub(super) fn parse(pattern: &str) -> Result<(Node, usize), String> {
     let mut parser = Parser {
         bytes: pattern.as_bytes(),
         at: 0,
-        ignore_case: false,
-        dot_all: true,
-        multi_line: false,
+        flags: Flags { ignore_case: false, dot_all: true, multi_line: false },
         groups: 1,
         depth: 0,
         greatest_same: 0,
@@ -42,12 +42,17 @@ pub(super) fn parse(pattern: &str) -> Result<(Node, usize), String> {
 struct Parser<'p> {
     bytes: &'p [u8],
     at: usize,
-    ignore_case: bool,
-    dot_all: bool,
-    multi_line: bool,
+    flags: Flags,
     groups: usize,
     depth: usize,
     greatest_same: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Flags {
+    ignore_case: bool,
+    dot_all: bool,
+    multi_line: bool,
 }
 
 impl Parser<'_> {
@@ -84,20 +89,21 @@ impl Parser<'_> {
     fn atom(&mut self) -> Result<Node, String> {
         let (text, end) = rx_syntax::atom(self.bytes, self.at)?;
         self.at = end;
-        let flag = |on: bool, name: char| if on { name.to_string() } else { format!("-{name}") };
-        let flags = [(self.ignore_case, 'i'), (self.dot_all, 's'), (self.multi_line, 'm')];
-        let flags: String = flags.map(|(on, name)| format!("(?{})", flag(on, name))).concat();
+        let Flags { ignore_case, dot_all, multi_line } = self.flags;
+        let flags = [
+            (ignore_case, "(?i)", "(?-i)"),
+            (dot_all, "(?s)", "(?-s)"),
+            (multi_line, "(?m)", "(?-m)"),
+        ];
+        let flags = flags.map(|(is_on, on, off)| if is_on { on } else { off }).concat();
         node_of(&parse_linear(&format!("{flags}{text}"))?)
     }
 
-    /// `\1`. From two digits on it is one only where there are as many groups, else an octal number.
+    /// `\1`. Of two digits PCRE makes an octal number where there are not as many groups: that is refused.
     fn same(&mut self) -> Result<Node, String> {
         let digits = self.bytes[self.at + 1..].iter().take_while(|byte| byte.is_ascii_digit());
         let digits: Vec<u8> = digits.copied().take(2).collect();
-        let number = |digits: &[u8]| {
-            digits.iter().fold(0_usize, |number, digit| number * 10 + usize::from(digit - b'0'))
-        };
-        let group = number(&digits);
+        let group = digits.iter().fold(0, |group, digit| group * 10 + usize::from(digit - b'0'));
         if digits.len() > 1 && group >= self.groups {
             return Err(format!(
                 "back-reference `\\{group}` before its group; write an octal number as `\\x{{..}}`"
@@ -105,7 +111,7 @@ impl Parser<'_> {
         }
         self.at += 1 + digits.len();
         self.greatest_same = self.greatest_same.max(group);
-        Ok(Node::Same(Same { group, ignore_case: self.ignore_case }))
+        Ok(Node::Same(Same { group, ignore_case: self.flags.ignore_case }))
     }
 
     fn group(&mut self) -> Result<Node, String> {
@@ -162,11 +168,11 @@ impl Parser<'_> {
 
     /// Up to the end of a group; flags set in it end with it.
     fn inside(&mut self) -> Result<Node, String> {
-        let flags = (self.ignore_case, self.dot_all, self.multi_line);
+        let flags = self.flags;
         self.depth += 1;
         let node = self.alternation()?;
         self.depth -= 1;
-        (self.ignore_case, self.dot_all, self.multi_line) = flags;
+        self.flags = flags;
         if self.takes(b")") {
             Ok(node)
         } else {
@@ -176,20 +182,20 @@ impl Parser<'_> {
 
     /// `(?i)` up to the end of the group around it, `(?i:...)`.
     fn flags(&mut self) -> Result<Node, String> {
-        let before = (self.ignore_case, self.dot_all, self.multi_line);
+        let before = self.flags;
         let mut on = true;
         loop {
             let flag = self.byte().ok_or("regular expression: unclosed group")?;
             self.at += 1;
             match flag {
                 b'-' => on = false,
-                b'i' => self.ignore_case = on,
-                b's' => self.dot_all = on,
-                b'm' => self.multi_line = on,
+                b'i' => self.flags.ignore_case = on,
+                b's' => self.flags.dot_all = on,
+                b'm' => self.flags.multi_line = on,
                 b')' => return Ok(Node::EMPTY),
                 b':' => {
                     let node = self.inside()?;
-                    (self.ignore_case, self.dot_all, self.multi_line) = before;
+                    self.flags = before;
                     return Ok(node);
                 }
                 _ => return Err(format!("group `(?{}` is not supported", flag.escape_ascii())),
@@ -198,8 +204,12 @@ impl Parser<'_> {
     }
 
     fn repeated(&mut self, node: Node) -> Result<Node, String> {
-        let mut node = node;
+        let (mut node, mut repeats) = (node, 0);
         while let Some((min, max)) = self.times()? {
+            repeats += 1;
+            if repeats > REPEATS_MAX {
+                return Err(format!("repetition of a repetition, more than {REPEATS_MAX} times"));
+            }
             let mode = match self.byte() {
                 Some(b'?') => Mode::Lazy,
                 Some(b'+') => Mode::Possessive,
@@ -259,11 +269,7 @@ fn bounds(inner: &[u8]) -> Result<(u32, Option<u32>), String> {
 
 /// A lookbehind steps back first: how far must be known of each of its alternatives.
 fn around(around: Around, sub: Node) -> Result<Node, String> {
-    let alternatives = match &sub {
-        Node::Alternate(parts) => parts.as_slice(),
-        other => std::slice::from_ref(other),
-    };
-    if around.behind && alternatives.iter().any(|part| part.width().is_none()) {
+    if around.behind && sub.alternatives().iter().any(|part| part.width().is_none()) {
         return Err(
             "each alternative of a lookbehind must match a fixed number of bytes".to_owned()
         );

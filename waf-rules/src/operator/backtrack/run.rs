@@ -40,7 +40,7 @@ pub(super) fn find(
         if pattern.first.is_some_and(|first| !runner.stands(&first, start)) {
             continue;
         }
-        runner.slots.fill(Slot::default());
+        // A run without a match puts back all that it noted.
         if let Some(end) = runner.run(0, start)? {
             runner.bill()?;
             return Ok(Some(runner.groups(start..end)));

@@ -3,6 +3,7 @@
 use pcre2::bytes::RegexBuilder;
 
 use super::{Backtracker, Groups};
+use crate::operator::Rx;
 
 fn compile(pattern: &str) -> Result<Backtracker, String> {
     Backtracker::compile(pattern).map(|(compiled, _)| compiled)
@@ -170,6 +171,13 @@ fn says_what_is_wrong() {
     }
     let deep = format!("{}a{}", "(?=".repeat(2_000), ")".repeat(2_000));
     assert!(compile(&deep).unwrap_err().starts_with("groups within groups"));
+    let repeated = format!("(?=a)b{}", "{1}".repeat(50_000));
+    assert!(compile(&repeated).unwrap_err().starts_with("repetition of a repetition"));
+    // As deep as may be: whatever walks the tree, and the automaton's, has room for it.
+    let nested = format!("(?=a){}a{}", "(?:".repeat(99), ")****".repeat(99));
+    assert!(Rx::compile(&nested).unwrap().matches(b"ba", None));
+    // However often nothing is wanted, it is found at once.
+    assert!(find("(?=a)(?:){4000000000}{4000000000}a", b"ba").is_some());
     let many = format!("(?=a){}", "(b)".repeat(200));
     assert!(compile(&many).unwrap_err().starts_with("more than 100 groups"));
 }
