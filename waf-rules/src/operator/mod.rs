@@ -320,7 +320,6 @@ impl Operator {
     }
 }
 
-/// `%{` and a name: elsewhere the two bytes are part of the pattern.
 fn holds_rx(
     rx: &Rx,
     input: &[u8],
@@ -348,6 +347,7 @@ pub(crate) fn hold_together<'a>(
     rx_search::search_together(searches, input, states, program, pay)
 }
 
+/// `%{` and a name: elsewhere the two bytes are part of the pattern.
 fn holds_macro(pattern: &str) -> bool {
     pattern.match_indices("%{").any(|(at, _)| {
         let rest = &pattern[at + 2..];

@@ -24,6 +24,16 @@ pub(crate) struct Assembly {
     open_chain: bool,
 }
 
+impl Assembly {
+    /// The rules that nothing removed.
+    pub(super) fn kept_rules(&self) -> impl Iterator<Item = &Draft> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Rule(draft) if !draft.removed => Some(draft.as_ref()),
+            _ => None,
+        })
+    }
+}
+
 /// A rule or a marker, in reading order.
 #[derive(Debug)]
 pub(crate) enum Item {

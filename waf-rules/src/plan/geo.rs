@@ -1,17 +1,12 @@
 //! What rules ask of places that cannot be answered.
 
-use super::assemble::{Assembly, Draft, Item};
+use super::assemble::{Assembly, Draft};
 use crate::seclang::source::Span;
 use crate::variable::Kind;
 
 /// A look-up without a database, and `GEO` without a look-up: the first place of either.
 pub(crate) fn unlocated(assembly: &Assembly) -> Option<(Span, String)> {
-    let drafts = || {
-        assembly.items.iter().filter_map(|item| match item {
-            Item::Rule(draft) if !draft.removed => Some(draft.as_ref()),
-            _ => None,
-        })
-    };
+    let drafts = || assembly.kept_rules();
     if let Some(asked) = drafts().find_map(looks_up) {
         let message = "@geoLookup never matches: no SecGeoLookupDb names a database";
         return assembly.settings.geo_database.is_none().then(|| (asked, message.to_owned()));

@@ -1,7 +1,7 @@
 //! Actions on persistent collections, their texts split into macros.
 
 use super::Persist;
-use super::assemble::{Assembly, Draft, Item};
+use super::assemble::{Assembly, Draft};
 use crate::action::{self, Action, SetVar};
 use crate::collection::Collection;
 use crate::seclang::source::Span;
@@ -44,12 +44,7 @@ pub(super) fn write(
 
 /// Collections that rules look at or write to, and that none opens: the first place of each.
 pub(crate) fn unopened(assembly: &Assembly) -> Vec<(Span, String)> {
-    let drafts = || {
-        assembly.items.iter().filter_map(|item| match item {
-            Item::Rule(draft) if !draft.removed => Some(draft.as_ref()),
-            _ => None,
-        })
-    };
+    let drafts = || assembly.kept_rules();
     let opened: Vec<Collection> = drafts().flat_map(opens).collect();
     let of = |collection: &Collection| {
         let used = drafts().flat_map(uses).find(|(_, used)| used == collection)?;
