@@ -1,7 +1,7 @@
 //! What rules of one's own may ask beyond the shipped ones: patterns that backtrack, and places of addresses.
 
 use crate::harness::client::Request;
-use crate::harness::gateway::{Gateway, Setup, action, findings};
+use crate::harness::gateway::{Gateway, Setup, action, findings, yett};
 
 const PLACES: &[u8] = include_bytes!("../waf-rules/tests/material/places.mmdb");
 
@@ -31,6 +31,11 @@ fn rules_know_where_an_address_is() {
     let gateway = Setup::new(ROUTES).file("mine.conf", RULES).file("places.mmdb", PLACES).start();
     let (listed, other) = ("192.0.2.1", "198.51.100.1");
     assert_eq!((from(&gateway, listed), from(&gateway, other)), (200, 200), "no database");
+
+    let check = yett().args(["check", "--config"]).arg(gateway.folder()).output().unwrap();
+    let said = String::from_utf8_lossy(&[check.stdout, check.stderr].concat()).into_owned();
+    assert!(check.status.success() && said.contains("warning[Y044]"), "{said}");
+    assert!(said.contains("mine.conf:2:") && said.contains("@geoLookup never matches"), "{said}");
 
     gateway.replace("mine.conf", format!("SecGeoLookupDb places.mmdb\n{RULES}"));
     assert_eq!(gateway.reload(ROUTES).status, 200);

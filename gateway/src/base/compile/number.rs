@@ -80,6 +80,8 @@ numbers! {
     SAMPLED = 42;
     /// An exception would turn the rules off, not one of them.
     EXCEPTION_TOO_BROAD = 43;
+    /// Warning: something in a rule file has no effect.
+    NO_EFFECT = 44;
 
     /// A limit has neither `rate` nor `quota`, or both.
     LIMIT_KIND = 60;

@@ -479,7 +479,14 @@ fn load(rules: &[String], cx: &mut Compile) -> Option<Ruleset> {
         path => builder.file(path),
     });
     match builder.build() {
-        Ok(ruleset) => Some(ruleset),
+        Ok(ruleset) => {
+            // One warning, however many there are: errors elsewhere must not be crowded out.
+            if !ruleset.notices().is_empty() {
+                let text = format!("rules without effect\n{}", ruleset.notices().join("\n"));
+                cx.warning(number::NO_EFFECT, text);
+            }
+            Some(ruleset)
+        }
         Err(errors) => {
             cx.error(number::RULES, format!("rules cannot be compiled\n{errors}"));
             None
