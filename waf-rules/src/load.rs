@@ -224,6 +224,7 @@ fn notices(sources: &Sources, assembly: &mut Assembly) -> Vec<String> {
     let mut notices = std::mem::take(&mut assembly.notices);
     notices.extend(plan::unopened(assembly));
     notices.extend(plan::unlocated(assembly));
+    notices.extend(plan::unasked(assembly));
     let text = notices.iter().map(|(span, message)| {
         let place = sources.place(*span);
         format!("{}:{}:{}: {message}", place.file, place.line, place.column)

@@ -9,6 +9,7 @@ use crate::EngineMode;
 use crate::bitset::BitSet;
 use crate::bytes::index;
 use crate::collection::Collections;
+use crate::operator::AddressList;
 use crate::plan::course::{Course, Pins};
 use crate::plan::settings::Over;
 use crate::plan::{Exclusion as PlannedExclusion, Program};
@@ -211,6 +212,12 @@ impl Profile {
     /// The mode transactions start in.
     pub fn engine(&self) -> EngineMode {
         self.0.engine
+    }
+
+    /// Lists in the DNS that the rules of this profile ask about the client (`@rbl`). Nothing here asks them: ask before the
+    /// first phase, and tell the transaction which of them [have the client](crate::Transaction::listed).
+    pub fn address_lists(&self) -> Vec<AddressList> {
+        self.0.ruleset.program().lists(|rule| self.0.removed.contains(rule))
     }
 
     /// The bounds in force: the smaller of the options' and the rules', work for the profile's level.

@@ -134,8 +134,10 @@ impl Run<'_> {
 
     fn answer(&mut self, operator: u32, input: Buffer) -> Result<bool, OutOfWork> {
         let asked = &self.program.operators[operator as usize];
-        if matches!(asked, Operator::GeoLookup) {
-            return Ok(self.look_up(input));
+        match asked {
+            Operator::GeoLookup => return Ok(self.look_up(input)),
+            Operator::Rbl(list) => return Ok(self.is_listed(list, input)),
+            _ => {}
         }
         let argument = self.argument(asked);
         let State { buffers, budget, candidates, .. } = &mut *self.state;
@@ -182,9 +184,13 @@ impl Run<'_> {
 
     /// The operator's answer to a value makes the link match.
     fn matched_by(&mut self, site: &Site<'_>, value: Value, input: Buffer) -> bool {
+        let operator = &self.program.operators[site.link.operator as usize];
         if site.link.capture && !site.link.negated {
+            if let Operator::Rbl(list) = operator {
+                self.capture_listing(list, &value, input);
+                return self.matched(site, value);
+            }
             self.state.uncaptured = Some((site.link.operator, input));
-            let operator = &self.program.operators[site.link.operator as usize];
             // A rule further on may wait for a group, and an argument may change until then.
             if self.lane.watches_captures || operator.argument().is_some() {
                 self.capture();
@@ -222,7 +228,7 @@ impl Run<'_> {
         self.state.scratch.captures = captures;
     }
 
-    fn keep_groups(&mut self, captures: &Captures, input: Buffer) {
+    pub(super) fn keep_groups(&mut self, captures: &Captures, input: Buffer) {
         let State { buffers, tx, .. } = &mut *self.state;
         let own = captures.own_text().map(|text| buffers.intern(text));
         let groups = captures.groups().map(|group| buffers.intern_part(input, group));

@@ -18,6 +18,7 @@ mod gather;
 mod geo;
 mod intake;
 mod known;
+mod lists;
 mod origins;
 mod outcome;
 mod pool;

@@ -1,6 +1,6 @@
 //! All that one transaction remembers.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::budget::{Budget, Exceeded};
 use super::buffers::{Buffer, Buffers};
@@ -42,6 +42,8 @@ pub(super) struct State {
     pub(super) masked: Vec<Masked>,
     /// The address whose place `GEO` shows.
     pub(super) located: Option<IpAddr>,
+    /// Lists that the client is on, by zone, each with its answer.
+    pub(super) listed: Vec<(Box<str>, Ipv4Addr)>,
     pub(super) upload: Option<Box<Upload>>,
     pub(super) request_body: Vec<u8>,
     pub(super) response_body: Vec<u8>,
@@ -135,6 +137,7 @@ impl State {
             collections: _,
             mut masked,
             located: _,
+            mut listed,
             upload: _,
             mut request_body,
             mut response_body,
@@ -143,6 +146,7 @@ impl State {
         request_body.clear();
         response_body.clear();
         masked.clear();
+        listed.clear();
         let mut state = Self {
             buffers: Buffers::begin(buffers, program.transforms.len()),
             stores: Stores::begin(stores),
@@ -158,6 +162,7 @@ impl State {
             collections: OpenCollections::default(),
             masked,
             located: None,
+            listed,
             upload: None,
             request_body,
             response_body,

@@ -12,6 +12,7 @@ mod control;
 mod cves;
 mod geo;
 mod limits;
+mod lists;
 mod prefilter;
 mod profiles;
 mod records;

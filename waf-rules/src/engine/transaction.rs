@@ -1,6 +1,6 @@
 //! One request and its response, as the caller feeds them in.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::SystemTime;
 
 use super::budget::Exceeded;
@@ -11,6 +11,7 @@ use super::score::Score;
 use super::state::State;
 use crate::action::{AuditEngine, AuditParts, BodyProcessor};
 use crate::bytes::atoi;
+use crate::operator::AddressList;
 use crate::plan::settings::Over;
 use crate::profile::Profile;
 use crate::variable::Store;
@@ -52,6 +53,12 @@ impl Transaction {
         server_port: u16,
     ) {
         self.state.connection(client, client_port, server, server_port);
+    }
+
+    /// The client is on a list of [`Profile::address_lists`], with this answer. Lists that are not told of do not have it, or
+    /// were not asked.
+    pub fn listed(&mut self, list: &AddressList, answer: Ipv4Addr) {
+        self.state.listed.push((list.zone().into(), answer));
     }
 
     /// An identifier for `UNIQUE_ID`; the caller's trace id serves well.

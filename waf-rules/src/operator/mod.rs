@@ -11,6 +11,7 @@ mod detect_xss;
 mod ip_match;
 mod number;
 mod pm;
+mod rbl;
 mod rx;
 mod rx_choice;
 mod rx_lanes;
@@ -28,6 +29,8 @@ pub(crate) use captures::Captures;
 pub(crate) use ip_match::address;
 pub(crate) use number::Comparison;
 pub(crate) use pm::Pm;
+pub(crate) use rbl::parse_key;
+pub use rbl::{AddressList, Listing};
 pub(crate) use rx::{Rx, selector_pattern};
 pub(crate) use rx_choice::Constants;
 pub(crate) use rx_lanes::{LANES, OutOfWork};
@@ -59,6 +62,7 @@ pub(crate) const NAMES: &[&str] = &[
     "pm",
     "pmf",
     "pmFromFile",
+    "rbl",
     "rx",
     "rxGlobal",
     "streq",
@@ -85,6 +89,10 @@ pub(crate) const DIFFERS: &[(&str, &str)] = &[
         "libinjection's method, written anew: the same verdicts, and events and tags that it misses",
     ),
     ("geoLookup", "addresses only: no name of a host is resolved"),
+    (
+        "rbl",
+        "of the client's address alone (REMOTE_ADDR, or a tx variable only ever set to it): every list is asked at once, before the rules run; IPv6 too; an answer outside 127.0.0.0/8, or one that says who may not ask, lists nobody; TX:0 is ModSecurity 2's text without the key",
+    ),
     (
         "rx",
         "linear in the input where the pattern needs no backtracking, else every step is paid for; `$` is the end of the value; macros only of tx variables that are set to constants",
@@ -113,10 +121,6 @@ pub(crate) const REFUSED: &[(&str, &str)] = &[
     ),
     ("ipMatchFromDataset", "write the networks to a file and use @ipMatchFromFile"),
     ("pmFromDataset", "write the words to a file and use @pmFromFile"),
-    (
-        "rbl",
-        "no look-up leaves the gateway while a request waits; use @ipMatchFromFile with a downloaded list",
-    ),
     ("restpath", "target REQUEST_FILENAME with @rx"),
     ("rsub", "requests are not rewritten; use a rule that denies what it would replace"),
     ("validateDTD", "no document type is ever read; validate in the application"),
@@ -143,6 +147,8 @@ pub(crate) enum Operator {
     DetectXss,
     /// The engine asks the rule set's database: the answer fills `GEO`.
     GeoLookup,
+    /// The caller said what the list says of the client before the rules run.
+    Rbl(AddressList),
     Always,
     Never,
 }
@@ -186,6 +192,7 @@ impl Operator {
             "detectSQLi" => Ok(Self::DetectSqli),
             "detectXSS" => Ok(Self::DetectXss),
             "geoLookup" => Ok(Self::GeoLookup),
+            "rbl" => AddressList::parse(argument).map(Self::Rbl),
             "unconditionalMatch" => Ok(Self::Always),
             "noMatch" => Ok(Self::Never),
             _ => Err(refusal(name)),
@@ -226,7 +233,7 @@ impl Operator {
             Self::DetectSqli => matches!(detect_sqli::matches(input, captures, |_| true), Ok(true)),
             Self::DetectXss => whole(detect_xss::matches(input), input, captures),
             Self::Always => whole(true, input, captures),
-            Self::GeoLookup | Self::Never => false,
+            Self::GeoLookup | Self::Rbl(_) | Self::Never => false,
         }
     }
 
@@ -285,8 +292,9 @@ impl Operator {
             Self::Number(..)
             | Self::RxChoice(_)
             | Self::IpMatch(_)
-            // What is gated is remembered, and an answer from memory would not fill `GEO`.
+            // What is gated is remembered: an answer from memory would not fill `GEO`, and a list's may have changed.
             | Self::GeoLookup
+            | Self::Rbl(_)
             | Self::Always
             | Self::Never => false,
             _ => true,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::assemble::{Assembly, Draft, Item};
 use super::rule::RuleCompiler;
-use super::{Gates, Jump, PHASES, Program, Rule, ScoreSlots};
+use super::{Gates, Jump, PHASES, Program, Rule, ScoreSlots, lists};
 use crate::action::Action;
 use crate::bytes::index;
 use crate::geo::Database;
@@ -33,6 +33,7 @@ pub(crate) fn compile(
     let mut compiler = RuleCompiler::new(sources, read, &drafts, errors);
     let mut rules: Vec<Rule> = drafts.iter().map(|draft| compiler.rule(draft)).collect();
     let mut parts = compiler.into_parts();
+    lists::complete(&mut parts.operators, &settings);
     let scores = ScoreSlots::intern(&mut parts.tx);
     let order = Order::new(&items, &live, &rules);
     order.resolve_jumps(&drafts, &mut rules, errors);

@@ -7,20 +7,22 @@
 
 mod assemble;
 mod compile;
-mod constants;
 pub(crate) mod course;
 mod gates;
 mod geo;
+mod lists;
 mod persist;
 mod rule;
 pub(crate) mod settings;
 pub(crate) mod target;
 pub(crate) mod transforms;
+mod writes;
 
 pub(crate) use assemble::{Assembly, Draft, DraftLink, Item, assemble};
 pub(crate) use compile::compile;
 pub(crate) use gates::Gates;
 pub(crate) use geo::unlocated;
+pub(crate) use lists::unasked;
 pub(crate) use persist::unopened;
 pub(crate) use settings::Settings;
 pub(crate) use target::{Exclusion, Matcher, Target};

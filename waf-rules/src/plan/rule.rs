@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::assemble::{Choice, Draft, DraftLink, phase};
 use super::compile::{ReadData, file_name};
-use super::constants::constants;
+use super::lists;
+use super::writes::Writes;
 use super::{
     Disruptive, Effect, Exclusion, Jump, Link, Meta, Node, Rule, Target, Transforms, TxName,
 };
@@ -36,6 +37,7 @@ pub(super) struct RuleCompiler<'a> {
     keys: Vec<Key>,
     seen: HashMap<u32, Span>,
     interned: HashMap<(&'static str, String, Option<u32>), u32>,
+    writes: Writes,
     constants: Constants,
     parts: Parts,
 }
@@ -55,8 +57,9 @@ impl<'a> RuleCompiler<'a> {
     ) -> Self {
         let keys = drafts.iter().map(|draft| key(draft)).collect();
         let (seen, interned) = (HashMap::new(), HashMap::new());
-        let constants = constants(drafts);
-        Self { sources, read, errors, keys, seen, interned, constants, parts: Parts::default() }
+        let writes = Writes::of(drafts);
+        let (constants, parts) = (writes.constants(), Parts::default());
+        Self { sources, read, errors, keys, seen, interned, writes, constants, parts }
     }
 
     pub(super) fn into_parts(self) -> Parts {
@@ -176,6 +179,11 @@ impl<'a> RuleCompiler<'a> {
         self.check_place(link, at, at + 1 == draft.links.len());
         let (targets, exclusions) = self.targets(link);
         let list = transform_list(draft.defaults.iter().chain(&link.actions));
+        if link.operator.as_ref().is_some_and(|operator| operator.name == "rbl")
+            && let Err((span, message)) = lists::check(link, &list, &self.writes)
+        {
+            self.fail(span, message);
+        }
         let steps = self.parts.transforms.intern(&list);
         let steps = self.check(link.span, steps).unwrap_or_else(|| vec![Node::ROOT]);
         let has =

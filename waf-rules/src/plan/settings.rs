@@ -2,7 +2,7 @@
 
 use crate::action::{AuditEngine, AuditParts, EngineMode};
 use crate::bitset::BitSet;
-use crate::operator::selector_pattern;
+use crate::operator::{parse_key, selector_pattern};
 use crate::seclang::Word;
 use crate::seclang::parser::parse_switch;
 
@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) collection_timeout_s: u64,
     /// The path of `SecGeoLookupDb`, as it is written.
     pub(crate) geo_database: Option<Word>,
+    /// What http:BL is asked with.
+    pub(crate) http_bl_key: Option<String>,
     pub(crate) request_body: Option<bool>,
     pub(crate) request_body_bytes: Option<usize>,
     pub(crate) request_body_no_files_bytes: Option<usize>,
@@ -61,6 +63,7 @@ impl Default for Settings {
             // ModSecurity's.
             collection_timeout_s: 3_600,
             geo_database: None,
+            http_bl_key: None,
             request_body: None,
             request_body_bytes: None,
             request_body_no_files_bytes: None,
@@ -95,6 +98,7 @@ impl Settings {
             "SecAuditLogRelevantStatus" => self.audit_statuses = Some(statuses(value)?),
             "SecCollectionTimeout" => self.collection_timeout_s = number(value)? as u64,
             "SecGeoLookupDb" => self.geo_database = values.first().cloned(),
+            "SecHttpBlKey" => self.http_bl_key = Some(parse_key(value)?),
             "SecSensorId" => value.clone_into(&mut self.sensor_id),
             "SecUnicodeCodePage" => code_page(value)?,
             "SecUnicodeMapFile" => {

@@ -8,9 +8,6 @@ use waf_rules::{Action, Profile, ProfileOptions, Ruleset, RulesetBuilder, Transa
 
 use crate::assert_decides;
 
-/// The rules that ask for what is refused: `docs/seclang.md` says what and why.
-const REFUSED: &[(u32, &str)] = &[(910_140, "operator `@rbl` is not supported")];
-
 /// What the rules count requests with: more than five in a minute, twice, and the address is dropped
 /// for ten minutes.
 const DOS: &str = r#"SecAction "id:900700,phase:1,nolog,pass,t:none,\
@@ -47,38 +44,28 @@ fn builder(root: &Path, setup: &str) -> RulesetBuilder {
         .file(own.join("RESPONSE-999-EXCLUSION-RULES-AFTER-CRS.conf"))
 }
 
-/// Without the rules that are refused.
 fn load(root: &Path, setup: &str) -> Ruleset {
-    let ids: Vec<String> = REFUSED.iter().map(|(id, _)| id.to_string()).collect();
-    let without = format!("SecRuleRemoveById {}", ids.join(" "));
-    let built = builder(root, setup).text("without", without).build();
+    let built = builder(root, setup).build();
     built.unwrap_or_else(|errors| panic!("{} problems:\n{errors}", errors.len()))
 }
 
 #[test]
-fn only_what_is_refused_is_a_problem() {
-    let Some(root) = root() else { return };
-    let errors = builder(&root, "").build().map(|_| ()).expect_err("some rules are refused");
-    let wanted: Vec<&str> = REFUSED.iter().map(|(_, message)| *message).collect();
-    for error in errors.iter() {
-        assert!(wanted.iter().any(|wanted| error.message.starts_with(wanted)), "{error}");
-        assert!(error.line > 0 && error.message.contains(": "), "{error}");
-    }
-    for wanted in &wanted {
-        assert!(errors.iter().any(|error| error.message.starts_with(wanted)), "{wanted}");
-    }
-}
-
-#[test]
-fn loads_without_the_refused_rules() {
+fn loads_whole() {
     let Some(root) = root() else { return };
     let ruleset = load(&root, "");
     assert!(ruleset.rules().count() > 500);
-    let known = ["log actions of a later rule of a chain", "@geoLookup never matches"];
+    let known = [
+        "log actions of a later rule of a chain",
+        "@geoLookup never matches",
+        "@rbl never matches: http:BL is asked with a key",
+    ];
     for notice in ruleset.notices() {
         assert!(known.iter().any(|known| notice.contains(known)), "{notice}");
     }
     assert_eq!(ruleset.components(), ["OWASP_CRS/3.3.4"]);
+    let profile =
+        Profile::new(&ruleset, ProfileOptions::default()).unwrap_or_else(|e| panic!("{e:?}"));
+    assert!(profile.address_lists().is_empty(), "as it comes, nobody is asked");
 }
 
 #[test]
@@ -167,14 +154,18 @@ fn search(profile: &Profile, address: IpAddr, now: SystemTime) -> (Transaction, 
     let mut tx = Transaction::new(profile.clone());
     tx.time(now);
     tx.connection(address, 40_000, [192, 0, 2, 200].into(), 80);
+    let verdict = ask(&mut tx);
+    (tx, verdict)
+}
+
+fn ask(tx: &mut Transaction) -> Verdict {
     tx.request_line(b"GET", b"/search", b"HTTP/1.1");
     tx.header(b"Host", b"shop.example.com");
     tx.header(b"User-Agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101");
     tx.header(b"Accept", b"*/*");
     let (head, body) = (tx.head(), tx.body());
     tx.finish();
-    let verdict = if matches!(head, Verdict::Pass) { body } else { head };
-    (tx, verdict)
+    if matches!(head, Verdict::Pass) { body } else { head }
 }
 
 /// Countries as `crs-setup.conf` has them chosen, where they are in the database of `tests/material/places.py`.
@@ -210,6 +201,53 @@ fn blocks_the_countries_that_are_chosen() {
         ("", "192.0.2.20", false),
     ] {
         assert_eq!(blocked(countries, address), expected, "{countries}: {address}");
+    }
+}
+
+/// http:BL, with a key and with what `crs-setup.conf` has chosen of its visitors: 910150 to 910180 search the text of the
+/// answer, and the next requests of an address are decided by what is remembered of it (910000, 910120).
+#[test]
+fn blocks_the_visitors_that_are_chosen() {
+    let Some(root) = root() else { return };
+    let setup = |chosen: &str| {
+        format!(
+            "SecHttpBlKey abcdefghijkl\n\
+             SecAction \"id:900500,phase:1,nolog,pass,t:none,setvar:'tx.block_{chosen}_ip=1'\""
+        )
+    };
+    let matched = |profile: &Profile, address: [u8; 4], answer: Option<[u8; 4]>| {
+        let lists = profile.address_lists();
+        assert_eq!(lists.len(), 1);
+        let mut tx = Transaction::new(profile.clone());
+        tx.time(UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        tx.connection(address.into(), 40_000, [192, 0, 2, 200].into(), 80);
+        if let Some(answer) = answer {
+            tx.listed(&lists[0], answer.into());
+        }
+        let verdict = ask(&mut tx);
+        let rules = tx.matched_rules().iter().filter(|rule| (910_000..911_000).contains(*rule));
+        let telling = rules.filter(|rule| ![910_013, 910_014, 910_190].contains(*rule)).copied();
+        (telling.collect::<Vec<u32>>(), matches!(verdict, Verdict::Deny(_)))
+    };
+    for (chosen, rule, kinds) in [
+        ("search", 910_150, &[0][..]),
+        ("spammer", 910_160, &[4, 5, 6, 7]),
+        ("suspicious", 910_170, &[1, 3, 5, 7]),
+        ("harvester", 910_180, &[2, 3, 6, 7]),
+    ] {
+        let ruleset = load(&root, &setup(chosen));
+        assert!(!ruleset.notices().iter().any(|notice| notice.contains("@rbl")));
+        let profile = Profile::new(&ruleset, ProfileOptions::default())
+            .unwrap_or_else(|errors| panic!("{errors:?}"));
+        for kind in 0..8 {
+            let (answer, address) = (Some([127, 3, 61, kind]), [192, 0, 2, kind]);
+            let expected = kinds.contains(&kind);
+            let first = if expected { vec![rule] } else { vec![] };
+            assert_eq!(matched(&profile, address, answer), (first, expected), "{chosen} {kind}");
+            let again = matched(&profile, address, answer);
+            assert_eq!(again, (vec![910_120], false), "{chosen} {kind}: asked once a day");
+        }
+        assert_eq!(matched(&profile, [198, 51, 100, 1], None), (vec![], false));
     }
 }
 

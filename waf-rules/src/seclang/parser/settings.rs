@@ -70,6 +70,7 @@ pub(crate) static DIRECTIVES: &[Setting] = &[
     applied("SecAuditLogRelevantStatus"),
     applied("SecCollectionTimeout"),
     applied("SecGeoLookupDb"),
+    applied("SecHttpBlKey"),
     applied("SecRequestBodyAccess"),
     applied("SecRequestBodyJsonDepthLimit"),
     applied("SecRequestBodyLimit"),
@@ -150,10 +151,6 @@ pub(crate) static DIRECTIVES: &[Setting] = &[
     refused("SecHashMethodPm", HASHING),
     refused("SecHashMethodRx", HASHING),
     refused("SecHashParam", HASHING),
-    refused(
-        "SecHttpBlKey",
-        "no look-up leaves the gateway while a request waits; use @ipMatchFromFile",
-    ),
     refused("SecReadStateLimit", CONNECTIONS),
     refused(
         "SecRemoteRules",
