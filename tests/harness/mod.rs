@@ -10,9 +10,11 @@
 //! | [`h2`] | an HTTP/2 client and an HTTP/2 service |
 //! | [`tokens`] | an issuer with its key set |
 //! | [`redis`] | a store |
+//! | [`dns`] | a name server |
 
 pub mod client;
 pub mod coding;
+pub mod dns;
 pub mod gateway;
 pub mod h2;
 pub mod origin;

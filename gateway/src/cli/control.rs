@@ -11,6 +11,7 @@ use crate::config::live::Live;
 use crate::config::reload::Reloader;
 use crate::config::snapshot::RoutePlan;
 use crate::edge::server::Server;
+use crate::state::dnsbl::list::Ended;
 use crate::state::endpoints::endpoint::Availability;
 use crate::telemetry::metrics::{GaugeValues, Gauges, Metric};
 
@@ -165,6 +166,12 @@ impl Gauges for GatewayControl {
             let refreshed = set.age.map_or(0, |age| now.unix_s().saturating_sub(age.as_secs()));
             into.set(Metric::IssuerKeys, &[&set.issuer], set.keys as f64);
             into.set(Metric::IssuerKeysRefreshed, &[&set.issuer], refreshed as f64);
+        }
+        for (zone, counts) in state.dnsbl.counts() {
+            for (ended, count) in Ended::ALL.iter().zip(counts.questions) {
+                into.set(Metric::DnsblQuestions, &[&zone, ended.as_str()], count as f64);
+            }
+            into.set(Metric::DnsblUnanswered, &[&zone], counts.unanswered as f64);
         }
         into.set(Metric::Bans, &[], state.standing.list(now).len() as f64);
         for service in snapshot.services.keys() {

@@ -19,6 +19,7 @@ use crate::stages::ratelimit::section::{LimitSection, LimitUse};
 use crate::stages::route::{RouteEntry, RouteTable};
 use crate::stages::screen::ScreenPlan;
 use crate::stages::upstream::ServicePlan;
+use crate::stages::waf::lists::Asking;
 use crate::stages::waf::plan::Profiles;
 use crate::stages::{identity, normalise, waf};
 use crate::state::State;
@@ -57,7 +58,7 @@ pub fn compile<'d>(
     let names = Names {
         issuers: identity::plan::compile(&document.issuers, cx, &state.keys),
         limits: limits(document, cx),
-        profiles: Profiles::compile(&document.waf, today, state.collections.clone(), cx),
+        profiles: profiles(document, state, today, cx),
         forwarded: forward::names(
             document
                 .routes
@@ -200,6 +201,16 @@ fn limits(document: &Document, cx: &mut Compile) -> Limits {
     })
 }
 
+fn profiles<'s>(
+    document: &Document,
+    state: &'s State,
+    today: Day,
+    cx: &mut Compile,
+) -> Profiles<'s> {
+    let asking = cx.within("dnsbl", |cx| Asking::compile(&document.dnsbl, &state.dnsbl, cx));
+    Profiles::compile(&document.waf, today, state.collections.clone(), Some(asking), cx)
+}
+
 /// Where a route's requests go: exactly one of a service and an answer of our own.
 type Destination = (Option<Arc<ServicePlan>>, Option<Arc<RespondSection>>);
 
@@ -207,7 +218,7 @@ type Destination = (Option<Arc<ServicePlan>>, Option<Arc<RespondSection>>);
 struct Names<'a> {
     issuers: identity::Issuers,
     limits: Limits,
-    profiles: Profiles,
+    profiles: Profiles<'a>,
     forwarded: Vec<String>,
     services: &'a Services,
     state: &'a Arc<State>,

@@ -15,7 +15,7 @@ use crate::stages::ratelimit::section::{LimitSection, LimitUse, StoreSection};
 use crate::stages::route::section::MatchSection;
 use crate::stages::screen::section::ScreenSection;
 use crate::stages::upstream::section::ServiceSection;
-use crate::stages::waf::section::{WafSection, WafUse};
+use crate::stages::waf::section::{DnsblSection, WafSection, WafUse};
 
 /// A Yett configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +47,9 @@ pub struct Document {
     /// Rule profiles of the web application firewall, by name.
     #[serde(default)]
     pub waf: BTreeMap<String, WafSection>,
+    /// How the lists that rules name with `@rbl` are asked.
+    #[serde(default)]
+    pub dnsbl: DnsblSection,
     /// Where requests go, by name.
     #[serde(default)]
     pub services: BTreeMap<String, ServiceSection>,

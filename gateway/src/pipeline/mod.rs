@@ -39,6 +39,7 @@ use crate::stages::ratelimit::key::Inputs;
 use crate::stages::ratelimit::verdict::Verdict;
 use crate::stages::waf::decide::Inspection;
 use crate::stages::{identity, policy, screen};
+use crate::state::dnsbl::asker::Listings;
 use crate::state::tokens::TokenCache;
 
 use exchange::{Exchange, Head, Offline, Reading};
@@ -83,7 +84,7 @@ pub async fn head(x: &mut Exchange, head: Head<'_>) -> Result<(), Refused> {
     }
     limit(x, head, route, &route.limits.late, now).await?;
 
-    inspect_head(x, head, route)
+    inspect_head(x, head, route).await
 }
 
 /// The inspected part of the body is complete.
@@ -228,16 +229,21 @@ async fn verify(
     }
 }
 
-fn inspect_head(x: &mut Exchange, head: Head<'_>, route: &RoutePlan) -> Result<(), Refused> {
+async fn inspect_head(x: &mut Exchange, head: Head<'_>, route: &RoutePlan) -> Result<(), Refused> {
     let Some(plan) = &route.waf else { return Ok(()) };
     // Offline every request is looked at: what a test proves must not depend on chance.
     if x.offline.is_none() && !plan.samples(x.trace.trace_id) {
         x.sampled_out = Some(plan.clone());
         return Ok(());
     }
-    let request = x.reading.request(head);
+    let listings = match &plan.lists {
+        // Boxed: few routes ask, and every request would have to carry the room for it.
+        Some(lists) if x.offline.is_none() => Box::pin(lists.ask(x.reading.client.ip)).await,
+        _ => Listings::new(),
+    };
+    let (request, identity) = (x.reading.request(head), x.identity.as_deref());
     let (inspection, decision) =
-        Inspection::head(plan, &request, &head.sent(), x.identity.as_deref(), x.started);
+        Inspection::head(plan, &request, &head.sent(), identity, &listings, x.started);
     x.inspection = Some(inspection);
     let weighed = x.ledger.weigh(plan.mode, decision).map(drop);
     x.ledger.lap(Stage::Waf);

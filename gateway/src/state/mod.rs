@@ -9,10 +9,12 @@
 //! | [`endpoints`] | addresses of services, their health and load |
 //! | [`standing`] | bans |
 //! | `collections` | what rules remember of clients: `initcol`, `setvar:ip...`, per process |
+//! | [`dnsbl`] | what lists in the DNS said of clients |
 //! | [`certificates`] | server certificates |
 
 pub mod certificates;
 pub mod counters;
+pub mod dnsbl;
 pub mod endpoints;
 pub mod keys;
 pub mod standing;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use crate::base::bounds;
 use crate::base::clock::Now;
 use counters::Counters;
+use dnsbl::Dnsbl;
 use endpoints::Endpoints;
 use keys::KeySets;
 use keys::fetch::Fetch;
@@ -37,6 +40,7 @@ pub struct State {
     pub tokens: TokenCache,
     pub endpoints: Arc<Endpoints>,
     pub standing: Standing,
+    pub dnsbl: Dnsbl,
     pub collections: Arc<MemoryCollections>,
 }
 
@@ -49,6 +53,7 @@ impl State {
             tokens: TokenCache::new(bounds::TOKEN_CACHE_BYTES),
             endpoints: Endpoints::new(now),
             standing: Standing::new(),
+            dnsbl: Dnsbl::default(),
             collections: Arc::default(),
         })
     }

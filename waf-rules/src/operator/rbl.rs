@@ -26,7 +26,7 @@ const VISITORS: [&str; 8] = [
 pub struct AddressList {
     zone: Arc<str>,
     family: Family,
-    /// What stands before the address in names of http:BL.
+    /// Who asks, as far as the list wants to know: a label of its names that no log shows.
     key: Option<Arc<str>>,
 }
 
@@ -44,8 +44,11 @@ pub enum Listing {
 /// Who keeps the list, as far as the meaning of an answer depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Family {
+    /// The key stands before the address.
     HttpBl,
     Spamhaus,
+    /// Spamhaus's Data Query Service: the key stands behind the address.
+    SpamhausDqs,
     Uribl,
     Other,
 }
@@ -65,10 +68,15 @@ impl AddressList {
                 "`{zone}` is no zone of a list, expected a name such as zen.spamhaus.org"
             ));
         }
-        Ok(Self { family: Family::of(&zone), zone: zone.into(), key: None })
+        let family = Family::of(&zone);
+        let (key, zone) = match zone.split_once('.') {
+            Some((key, rest)) if family == Family::SpamhausDqs => (Some(key.into()), rest.into()),
+            _ => (None, zone.into()),
+        };
+        Ok(Self { zone, family, key })
     }
 
-    /// The name that rules have for it.
+    /// The name that rules have for it, without its key.
     pub fn zone(&self) -> &str {
         &self.zone
     }
@@ -76,10 +84,11 @@ impl AddressList {
     /// The name whose A record says what the list knows of an address (RFC 5782 §2.1 and §2.4). `None`: it knows no such
     /// addresses, as http:BL knows IPv4 alone.
     pub fn question(&self, address: IpAddr) -> Option<String> {
-        let name = self.name(address)?;
+        let (address, zone) = (self.reversed(address)?, &self.zone);
         Some(match &self.key {
-            Some(key) => format!("{key}.{name}"),
-            None => name,
+            None => format!("{address}.{zone}"),
+            Some(key) if self.family == Family::HttpBl => format!("{key}.{address}.{zone}"),
+            Some(key) => format!("{address}.{key}.{zone}"),
         })
     }
 
@@ -102,11 +111,11 @@ impl AddressList {
         }
     }
 
-    /// What a match has to say for itself, in the words that rules search for: those of ModSecurity 2. The key of
-    /// http:BL is not among them, for they end in logs.
+    /// What a match has to say for itself, in the words that rules search for: those of ModSecurity 2. The key is
+    /// not among them, for they end in logs.
     pub(crate) fn explain(&self, address: IpAddr, target: &str, answer: Ipv4Addr) -> String {
-        let name = self.name(address).unwrap_or_default();
-        let found = format!("RBL lookup of {name} succeeded at {target}");
+        let (address, zone) = (self.reversed(address).unwrap_or_default(), &self.zone);
+        let found = format!("RBL lookup of {address}.{zone} succeeded at {target}");
         let [_, days, score, last] = answer.octets();
         let about = match (self.family, last) {
             (Family::HttpBl, kind) => {
@@ -120,30 +129,29 @@ impl AddressList {
             (Family::Uribl, 8) => "RED",
             (Family::Uribl, 14) => "BLACK,GREY,RED",
             (Family::Uribl, _) => "WHITE",
-            (Family::Spamhaus, 2 | 3) => "Static UBE sources",
-            (Family::Spamhaus, 4..=7) => "Illegal 3rd party exploits",
-            (Family::Spamhaus, 10 | 11) => "Delivering unauthenticated SMTP email",
-            (Family::Spamhaus | Family::Other, _) => return format!("{found}."),
+            (Family::Spamhaus | Family::SpamhausDqs, 2 | 3) => "Static UBE sources",
+            (Family::Spamhaus | Family::SpamhausDqs, 4..=7) => "Illegal 3rd party exploits",
+            (Family::Spamhaus | Family::SpamhausDqs, 10 | 11) => {
+                "Delivering unauthenticated SMTP email"
+            }
+            (Family::Spamhaus | Family::SpamhausDqs | Family::Other, _) => {
+                return format!("{found}.");
+            }
         };
         format!("{found} ({about}).")
     }
 
-    /// Octets of IPv4 or digits of IPv6, the last one first, before the zone.
-    fn name(&self, address: IpAddr) -> Option<String> {
-        let mut name = String::with_capacity(64 + self.zone.len());
-        match address.to_canonical() {
-            IpAddr::V4(address) => {
-                address.octets().iter().rev().for_each(|octet| name.push_str(&format!("{octet}.")));
-            }
+    /// Octets of IPv4 or digits of IPv6, the last one first.
+    fn reversed(&self, address: IpAddr) -> Option<String> {
+        let labels: Vec<String> = match address.to_canonical() {
+            IpAddr::V4(address) => address.octets().iter().rev().map(u8::to_string).collect(),
             IpAddr::V6(_) if self.family == Family::HttpBl => return None,
             IpAddr::V6(address) => {
-                for octet in address.octets().iter().rev() {
-                    name.push_str(&format!("{:x}.{:x}.", octet & 15, octet >> 4));
-                }
+                let digits = |octet: &u8| format!("{:x}.{:x}", octet & 15, octet >> 4);
+                address.octets().iter().rev().map(digits).collect()
             }
-        }
-        name.push_str(&self.zone);
-        Some(name)
+        };
+        Some(labels.join("."))
     }
 
     /// An answer that is no listing. Lists answer within 127.0.0.0/8 (RFC 5782 §2.1): anything else comes from a name server
@@ -169,7 +177,9 @@ impl Family {
         };
         if is_of("httpbl.org") {
             Self::HttpBl
-        } else if is_of("spamhaus.org") || is_of("spamhaus.net") {
+        } else if is_of("dq.spamhaus.net") {
+            Self::SpamhausDqs
+        } else if is_of("spamhaus.org") {
             Self::Spamhaus
         } else if is_of("uribl.com") {
             Self::Uribl

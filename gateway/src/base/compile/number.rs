@@ -82,6 +82,8 @@ numbers! {
     EXCEPTION_TOO_BROAD = 43;
     /// Warning: something in a rule file has no effect.
     NO_EFFECT = 44;
+    /// Rules ask lists in the DNS, and no name server is known.
+    NAME_SERVERS = 45;
 
     /// A limit has neither `rate` nor `quota`, or both.
     LIMIT_KIND = 60;

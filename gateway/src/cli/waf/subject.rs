@@ -92,7 +92,7 @@ impl Config {
     pub(super) fn plan(&self, profile: &str) -> Result<Arc<Plan>, String> {
         let mut cx = Compile::new();
         let today = Day::of(Now::read().unix_s());
-        let profiles = Profiles::compile(&self.document.waf, today, Arc::default(), &mut cx);
+        let profiles = Profiles::compile(&self.document.waf, today, Arc::default(), None, &mut cx);
         let wanted = WafUse::Named(profile.to_owned());
         let plan = profiles.for_route(Some(&wanted), None, &mut cx);
         plan.ok_or_else(|| format!("profile `{profile}` inspects nothing: its mode is `off`"))

@@ -18,6 +18,7 @@ use crate::base::identity::Identity;
 use crate::base::net::Client;
 use crate::base::raw::RawHead;
 use crate::base::request::Request;
+use crate::state::dnsbl::asker::Listings;
 
 /// A request that the rules are looking at.
 #[derive(Debug)]
@@ -58,15 +59,19 @@ pub struct Appetite {
 }
 
 impl Inspection {
-    /// Shows the head to the rules, as it was sent, and who was verified to have sent it.
+    /// Shows the head to the rules, as it was sent, who was verified to have sent it, and which of their lists have the client.
     pub fn head(
         plan: &Arc<Plan>,
         request: &Request<'_>,
         sent: &Sent<'_>,
         identity: Option<&Identity>,
+        listings: &Listings,
         now: Now,
     ) -> (Inspection, Decision<()>) {
         let mut inspection = Inspection::begin(plan, request.client, now);
+        if let Some(lists) = &plan.lists {
+            show::listings(&mut inspection.transaction, lists, listings);
+        }
         if let Some(identity) = identity {
             show::identity(&mut inspection.transaction, identity);
         }

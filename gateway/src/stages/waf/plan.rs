@@ -11,6 +11,7 @@ use waf_rules::{
     RuleInfo, RuleSelector, Ruleset,
 };
 
+use super::lists::{Asking, Lists};
 use super::section::{ExceptSection, OverBound, ResponseSection, WafChange, WafSection, WafUse};
 use crate::base::bounds;
 use crate::base::compile::{Compile, Problem, number};
@@ -46,6 +47,8 @@ pub struct Plan {
     pub response: Option<ResponsePlan>,
     /// Percent of the requests that the rules look at.
     pub sample: u8,
+    /// What its rules ask of the client beforehand; `None`: nothing.
+    pub lists: Option<Lists>,
 }
 
 impl Plan {
@@ -91,11 +94,13 @@ pub struct ResponsePlan {
 pub struct Day(pub i64);
 
 /// All profiles of a configuration.
-pub struct Profiles {
+pub struct Profiles<'s> {
     named: BTreeMap<String, Option<Base>>,
     today: Day,
     /// What rules remember of clients: every generation's rules share it.
     collections: Arc<MemoryCollections>,
+    /// How lists in the DNS are asked; `None`: nobody is.
+    asking: Option<Asking<'s>>,
     /// Routes with the same choices share one plan: ten thousand routes cost as much as one.
     made: Mutex<HashMap<String, Option<Arc<Plan>>>>,
 }
@@ -106,14 +111,15 @@ struct Base {
     section: WafSection,
 }
 
-impl Profiles {
+impl<'s> Profiles<'s> {
     /// Compiles `waf`; every problem of the rule files is reported at the profile that names them.
     pub fn compile(
         sections: &BTreeMap<String, WafSection>,
         today: Day,
         collections: Arc<MemoryCollections>,
+        asking: Option<Asking<'s>>,
         cx: &mut Compile,
-    ) -> Profiles {
+    ) -> Profiles<'s> {
         let mut rulesets: HashMap<&[String], Option<Ruleset>> = HashMap::new();
         let mut named = BTreeMap::new();
         cx.within("waf", |cx| {
@@ -135,7 +141,7 @@ impl Profiles {
                 named.insert(name.clone(), base);
             }
         });
-        Profiles { named, today, collections, made: Mutex::default() }
+        Profiles { named, today, collections, asking, made: Mutex::default() }
     }
 
     /// What a route runs; `None`: nothing, or there were problems. The current place is the route's `waf`.
@@ -246,6 +252,7 @@ impl Profiles {
         };
         match Profile::new(&base.ruleset, options) {
             Ok(profile) => Some(Plan {
+                lists: self.asking.as_ref().and_then(|asking| asking.lists(&profile, cx)),
                 name: name.into(),
                 mode,
                 profile,

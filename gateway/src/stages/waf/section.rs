@@ -185,3 +185,19 @@ fn all() -> Percent {
 fn default_paranoia() -> u8 {
     1
 }
+
+/// Lists of addresses in the DNS that rules ask about clients (`@rbl`). Nobody is asked unless a rule does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DnsblSection {
+    /// Name servers, `ADDRESS` or `ADDRESS:PORT`. Absent: those of `/etc/resolv.conf`.
+    pub servers: Option<Vec<String>>,
+    /// Longest wait for answers, per request. Rules run without those that are missing.
+    pub deadline: Span,
+}
+
+impl Default for DnsblSection {
+    fn default() -> DnsblSection {
+        DnsblSection { servers: None, deadline: Span(std::time::Duration::from_millis(300)) }
+    }
+}

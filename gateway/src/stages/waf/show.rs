@@ -6,10 +6,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use http::{Version, header};
 use waf_rules::Transaction;
 
+use super::lists::Lists;
 use crate::base::identity::Identity;
 use crate::base::net::Client;
 use crate::base::raw::RawHead;
 use crate::base::request::Request;
+use crate::state::dnsbl::asker::Listings;
 
 /// What the client sent, where the canonical reading says it in other bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +38,12 @@ pub(super) fn identity(transaction: &mut Transaction, identity: &Identity) {
     }
     let user = [&*issuer, ":", &*identity.subject].concat();
     transaction.authenticated(b"Bearer", user.as_bytes());
+}
+
+pub(super) fn listings(transaction: &mut Transaction, lists: &Lists, listings: &Listings) {
+    for (at, answer) in listings {
+        transaction.listed(lists.list(*at), *answer);
+    }
 }
 
 pub(super) fn request(transaction: &mut Transaction, request: &Request<'_>, sent: &Sent<'_>) {

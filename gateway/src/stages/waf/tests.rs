@@ -14,15 +14,20 @@ use crate::base::compile::{Compile, Problem, number};
 use crate::base::event::Inspected;
 use crate::base::net::Client;
 use crate::base::request::{Canonical, Request};
+use crate::state::dnsbl::asker::Listings;
 
 const TODAY: Day = Day(20_000);
 
-fn profiles(yaml: serde_json::Value, cx: &mut Compile) -> Profiles {
+fn profiles(yaml: serde_json::Value, cx: &mut Compile) -> Profiles<'static> {
     let sections: BTreeMap<String, WafSection> = serde_json::from_value(yaml).unwrap();
-    Profiles::compile(&sections, TODAY, Arc::default(), cx)
+    Profiles::compile(&sections, TODAY, Arc::default(), None, cx)
 }
 
-fn route(profiles: &Profiles, wanted: serde_json::Value, cx: &mut Compile) -> Option<Arc<Plan>> {
+fn route(
+    profiles: &Profiles<'_>,
+    wanted: serde_json::Value,
+    cx: &mut Compile,
+) -> Option<Arc<Plan>> {
     let wanted: WafUse = serde_json::from_value(wanted).unwrap();
     profiles.for_route(Some(&wanted), None, cx)
 }
@@ -74,7 +79,7 @@ fn inspect(
         raw_target: b"",
     };
     let (mut inspection, head) =
-        Inspection::head(plan, &request, &Sent::default(), None, Now::read());
+        Inspection::head(plan, &request, &Sent::default(), None, &Listings::new(), Now::read());
     let decision = head.and_then(|()| {
         inspection.feed(body.as_bytes(), true);
         inspection.body()
@@ -159,8 +164,14 @@ fn the_head_is_judged_alone_where_asked() {
             client: Client::direct("192.0.2.1:1".parse().unwrap()),
             raw_target: b"",
         };
-        let (mut inspection, head) =
-            Inspection::head(&plan, &request, &Sent::default(), None, Now::read());
+        let (mut inspection, head) = Inspection::head(
+            &plan,
+            &request,
+            &Sent::default(),
+            None,
+            &Listings::new(),
+            Now::read(),
+        );
         let wants_body = inspection.appetite().is_some();
         inspection.feed(b"x", true);
         (head.err().map(|finding| finding.code), wants_body, inspection.body().is_err())

@@ -101,6 +101,10 @@ metrics! {
         "When the issuer's key set was last read, Unix seconds; 0 when it never was.";
     Endpoints = "yett_upstream_endpoints", Gauge, Asked, ["service", "state"],
         "Endpoints of a service, by healthy or unhealthy.";
+    DnsblQuestions = "yett_dnsbl_questions_total", Counter, Asked, ["list", "result"],
+        "Questions to lists of addresses in the DNS, by listed, clear, refused or failed.";
+    DnsblUnanswered = "yett_dnsbl_unanswered_requests_total", Counter, Asked, ["list"],
+        "Requests whose rules ran without the answer of a list: it was late, failed, or was not asked.";
     Bans = "yett_bans", Gauge, Asked, [],
         "Addresses banned at this moment.";
 }

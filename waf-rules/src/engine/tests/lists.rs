@@ -48,6 +48,7 @@ fn a_question_is_the_address_backwards() {
         ),
         ("dnsbl.httpbl.org", "192.0.2.7", Some("abcdefghijkl.7.2.0.192.dnsbl.httpbl.org")),
         ("dnsbl.httpbl.org", "2001:db8::a1", None),
+        ("abcDEF.zen.dq.spamhaus.net", "192.0.2.7", Some("7.2.0.192.abcdef.zen.dq.spamhaus.net")),
         // Another name that ends like it is another list, and is not told the key.
         ("nothttpbl.org", "192.0.2.7", Some("7.2.0.192.nothttpbl.org")),
     ] {
