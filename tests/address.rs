@@ -1,7 +1,7 @@
 //! Who the client is: the socket's peer, unless a proxy that we trust says otherwise.
 
 use crate::harness::client::{Client, Request, raw};
-use crate::harness::gateway::{Gateway, action};
+use crate::harness::gateway::{Gateway, Setup, action};
 use crate::harness::origin::Origin;
 
 fn gateway(origin: &Origin, listener: &str) -> Gateway {
@@ -125,6 +125,42 @@ fn a_proxy_header_names_the_client() {
         // The balancer's own connection is that of a trusted proxy, whose field counts.
         let expected = if *expected == "127.0.0.1" { "192.0.2.9" } else { expected };
         assert_eq!(event["client"]["ip"], expected);
+    }
+}
+
+/// The address that the client connected to is the balancer's, not ours.
+#[test]
+fn a_proxy_header_names_the_server_too() {
+    let rules =
+        "SecAction \"id:1,phase:1,pass,log,msg:'%{SERVER_ADDR} %{SERVER_PORT} %{REMOTE_PORT}'\"";
+    let gateway = Setup::new(
+        r#"
+listeners: { public: { bind: "127.0.0.1:0", proxy_protocol: true, trusted_proxies: [127.0.0.1/32] } }
+waf: { call: { rules: ["@DIR@/call.conf"], mode: monitor } }
+routes: [{ id: own, match: { path: "/*" }, respond: { status: 200 }, public: "a test", waf: call }]
+"#,
+    )
+    .file("call.conf", rules)
+    .start();
+    let mut to_v6 = v6();
+    to_v6[16..18].copy_from_slice(&[0x20, 0x02]);
+    to_v6[31] = 9;
+    to_v6[32..].copy_from_slice(&[0, 7, 0x20, 0xfb]);
+    let own = format!("127.0.0.1 {}", gateway.address().port());
+    for (at, (header, expected)) in [
+        (proxy(0x21, 0x11, &v4()), "192.0.2.1 80 4660"),
+        (proxy(0x21, 0x21, &to_v6), "2002::9 8443 7"),
+        (proxy(0x20, 0x00, &[]), &own),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut client = Client::connect(gateway.address());
+        client.send(&[header, Request::get("/").bytes()].concat());
+        assert_eq!(client.response().status, 200);
+        let event = gateway.events(at + 1).pop().unwrap();
+        let message = event["yett"]["waf"]["matches"][0]["message"].as_str().unwrap().to_owned();
+        assert!(message.starts_with(expected), "{message}, expected {expected}");
     }
 }
 

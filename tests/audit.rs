@@ -124,6 +124,41 @@ fn the_audit_log_is_written_in_the_native_form() {
     assert!(!log.contains("hunter2") && !log.contains("4111") && !log.contains("271828"), "{log}");
 }
 
+/// Parts that the rules leave out of the records of a request are not in them.
+#[test]
+fn records_have_the_parts_that_the_rules_want() {
+    let origin = Origin::echo();
+    for (format, expected) in
+        [("native", ["ABZ", "AFHZ"]), ("json", ["headers", "headers messages"])]
+    {
+        let rules = r#"
+SecAuditLogParts AFHZ
+SecRule ARGS:only "@streq B" "id:1,phase:1,pass,nolog,ctl:auditLogParts=B"
+SecRule ARGS:x "@rx ." "id:2,phase:1,pass,msg:'a match'"
+"#;
+        let audit = format!("{{ to: audit.log, format: {format}, requests: all }}");
+        let config = config(&origin, &audit).replace("builtin, ", "");
+        let gateway = Setup::new(&config).file("own.conf", rules).start();
+        for (at, (path, expected)) in ["/x?x=1&only=B", "/x?x=1"].iter().zip(expected).enumerate() {
+            Request::get(path).header("x-asked", "1").send(gateway.address());
+            gateway.events(at + 1);
+            let log = fs::read_to_string(gateway.folder().join("audit.log")).unwrap();
+            let parts: String = if format == "native" {
+                let marks = log.lines().filter(|line| line.starts_with("--"));
+                let letters: String = marks.filter_map(|line| line.chars().rev().nth(2)).collect();
+                letters.rsplit('A').next().map(|last| format!("A{last}")).unwrap()
+            } else {
+                let record: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+                assert_eq!(log.lines().last().unwrap().contains("x-asked"), at == 0, "{record}");
+                let messages = record.get("messages").map_or("", |_| " messages");
+                assert_eq!(record["transaction"].get("messages_total").is_some(), at == 1);
+                format!("headers{messages}")
+            };
+            assert_eq!(parts, expected, "{format} {path}: {log}");
+        }
+    }
+}
+
 /// Switched on and off by a reload; off is no file.
 #[test]
 fn the_audit_log_follows_the_configuration() {

@@ -36,6 +36,7 @@ mod smoke;
 mod streams;
 mod tls;
 mod upstream;
+mod verdicts;
 mod waf;
 mod waf_cli;
 mod ways;

@@ -6,7 +6,7 @@ use std::fs;
 use http::HeaderValue;
 use rustix::process::Signal;
 
-use crate::harness::client::{Client, Request, raw};
+use crate::harness::client::{Client, Request, connect, raw};
 use crate::harness::eventually;
 use crate::harness::gateway::{Gateway, Setup, action};
 use crate::harness::h2;
@@ -78,10 +78,57 @@ fn rules_see_the_bytes_of_http1() {
     assert_eq!(said(&self::lines(&gateway), 1)[1], "GET /plain?q=1 HTTP/1.0");
 }
 
+/// Both ends of the connection, the id that logs and events have, and how long it has taken up to each phase.
+#[test]
+fn rules_know_who_called_whom_under_which_id_and_how_long_it_takes() {
+    const CALL: &str = r#"
+SecAction "id:1,phase:1,pass,log,msg:'%{SERVER_ADDR} %{SERVER_PORT} %{REMOTE_ADDR} %{REMOTE_PORT} %{UNIQUE_ID}'"
+SecAction "id:2,phase:1,pass,log,msg:'%{DURATION}'"
+SecAction "id:3,phase:3,pass,log,msg:'%{DURATION}'"
+SecAction "id:5,phase:3,pass,log,msg:'%{REQUEST_PROTOCOL} %{RESPONSE_PROTOCOL}'"
+SecAction "id:4,phase:5,pass,log,msg:'%{DURATION}'"
+"#;
+    let origin = Origin::echo();
+    let listener = "bind: \"0.0.0.0:0\", trusted_proxies: [127.0.0.0/8]";
+    let config = format!("listeners: {{ public: {{ {listener} }} }}\n{}", config(&origin, LOG));
+    let config = config.replace("mode: monitor", "mode: monitor, response: { inspect: 0B }");
+    let gateway = Setup::new(&config).file("show.conf", CALL).start();
+    let mut address = gateway.address();
+    address.set_ip([127, 0, 0, 2].into());
+    let socket = connect(address);
+    let own = socket.local_addr().unwrap();
+    let mut client = Client::over(socket);
+    client.send(&Request::get("/").bytes());
+    client.response();
+    client.send(&Request::get("/own").header("x-forwarded-for", "192.0.2.9").bytes());
+    client.response();
+    let lines = lines(&gateway);
+    let port = address.port();
+    let of_rule = lines.iter().filter(|line| line.contains("[id \"1\"]"));
+    let id = |line: &String| {
+        line.split_once("[unique_id \"").unwrap().1.trim_end_matches("\"]").to_owned()
+    };
+    let ids: Vec<String> = of_rule.map(id).collect();
+    let expected = [
+        format!("127.0.0.2 {port} 127.0.0.1 {} {}", own.port(), ids[0]),
+        // Whose port the proxy's client had nobody knows.
+        format!("127.0.0.2 {port} 192.0.2.9 0 {}", ids[1]),
+    ];
+    assert_eq!(said(&lines, 1), expected);
+    assert_eq!(said(&lines, 5), ["HTTP/1.1 HTTP/1.1"]);
+    let times: Vec<u64> =
+        [2, 3, 4].iter().map(|id| said(&lines, *id)[0].parse().unwrap()).collect();
+    assert!(times[0] == 0 && 0 < times[1] && times[1] <= times[2], "{times:?}");
+}
+
 #[test]
 fn rules_see_what_http2_decodes() {
     let origin = Origin::echo();
-    let (gateway, client) = h2::gateway(&config(&origin, LOG), &[("show.conf", SHOW)]);
+    let protocols =
+        "SecRule RESPONSE_PROTOCOL \"@rx .\" \"id:8,phase:3,pass,log,msg:'%{MATCHED_VAR}'\"";
+    let rules = format!("{SHOW}\n{protocols}");
+    let config = config(&origin, LOG).replace("mode: monitor", "mode: monitor, response: {}");
+    let (gateway, client) = h2::gateway(&config, &[("show.conf", &rules)]);
     let mut request = h2::request("GET", "https://a.test:8443/a/../b?q=%41", "");
     for value in ["1", "2"] {
         request.headers_mut().append("x-twice", HeaderValue::from_static(value));
@@ -91,6 +138,7 @@ fn rules_see_what_http2_decodes() {
     assert_eq!(said(&lines, 1), ["GET /a/../b?q=%41 HTTP/2.0"]);
     assert_eq!(said(&lines, 3), ["Host", "x-twice", "x-twice"]);
     assert_eq!(said(&lines, 4)[0], "REQUEST_HEADERS:Host=a.test:8443");
+    assert_eq!(said(&lines, 8), ["HTTP/2.0"], "the service speaks HTTP/1.1");
 }
 
 /// Whoever has the answer finds the lines, those of the last phase included: what go-ftw relies on.

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::Severity;
 use crate::catalog::Catalog;
 use crate::collection::MemoryCollections;
 use crate::load::{self, Input, Loaded};
@@ -11,6 +10,7 @@ use crate::plan::course::{Course, Pins};
 use crate::plan::{Meta, Program};
 use crate::seclang::error::LoadErrors;
 use crate::variable::environment;
+use crate::{EngineMode, Severity};
 
 /// Rules ready to run. Clones share one program; every [`Profile`](crate::Profile) made from it does too.
 #[derive(Clone)]
@@ -52,6 +52,11 @@ impl Ruleset {
     /// Names of rule sets that are part of it, as their `SecComponentSignature` says.
     pub fn components(&self) -> &[String] {
         &self.program().settings.components
+    }
+
+    /// `SecRuleEngine`, where the rules say it: a profile may say otherwise.
+    pub fn engine(&self) -> Option<EngineMode> {
+        self.program().settings.engine
     }
 
     /// `SecSensorId`, for records; empty when the rules set none.

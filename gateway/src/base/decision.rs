@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,8 +38,22 @@ pub struct Finding {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Further members of the problem answer (RFC 9457 §3.2), e.g. `violated-policies`.
     pub members: Vec<(&'static str, serde_json::Value)>,
+    /// How it is answered, where it counts.
+    pub answer: Answer,
     /// Set by `pipeline::mode`: the request was refused because of it.
     pub enforced: bool,
+}
+
+/// How a finding that counts is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answer {
+    /// With the status of its code.
+    #[default]
+    Usual,
+    /// With another one, 200 to 599: rules may choose it.
+    Status(StatusCode),
+    /// Not at all: the connection ends, of HTTP/2 the stream.
+    None,
 }
 
 impl Finding {
@@ -51,6 +65,7 @@ impl Finding {
             detail: Cow::Borrowed(""),
             headers: Vec::new(),
             members: Vec::new(),
+            answer: Answer::Usual,
             enforced: false,
         })
     }
@@ -60,6 +75,22 @@ impl Finding {
     pub fn detail(mut self: Box<Self>, detail: impl Into<Cow<'static, str>>) -> Box<Self> {
         self.detail = detail.into();
         self
+    }
+
+    /// How it is answered.
+    #[must_use]
+    pub fn answer(mut self: Box<Self>, answer: Answer) -> Box<Self> {
+        self.answer = answer;
+        self
+    }
+
+    /// Status of the answer; `None`: there is no answer.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self.answer {
+            Answer::Usual => Some(self.code.status()),
+            Answer::Status(status) => Some(status),
+            Answer::None => None,
+        }
     }
 
     /// A field of the answer.

@@ -89,13 +89,15 @@ pub struct WafFacts {
     pub matches: Vec<RuleMatch>,
 }
 
-/// What only the audit log writes.
+/// What only the audit log writes. `None`: the rules want no such part (`SecAuditLogParts`).
 #[derive(Debug, Default)]
 pub struct AuditFacts {
-    /// Values of secret names are taken out already.
-    pub request_fields: HeaderMap,
-    pub answer_fields: HeaderMap,
-    pub matches: Vec<Match>,
+    /// Part B. Values of secret names are taken out already.
+    pub request_fields: Option<HeaderMap>,
+    /// Part F.
+    pub answer_fields: Option<HeaderMap>,
+    /// Part H.
+    pub matches: Option<Vec<Match>>,
     /// Version of the rules.
     pub ruleset: String,
 }

@@ -20,6 +20,11 @@ impl Client {
     pub fn direct(peer: SocketAddr) -> Client {
         Client { ip: canonical_ip(peer.ip()), peer }
     }
+
+    /// No proxy stands in between, as far as anybody said.
+    pub fn is_peer(&self) -> bool {
+        self.ip == canonical_ip(self.peer.ip())
+    }
 }
 
 /// What the schema says of an address block. Sections hold [`IpNet`] itself, whose crate knows no schema.

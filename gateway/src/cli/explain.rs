@@ -229,7 +229,9 @@ impl Explanation<'_> {
         let trial = self.trial;
         let _ = match trial.exchange.ledger.decisive_finding() {
             Some(finding) => {
-                writeln!(out, "{:<10} {} {}", "verdict", trial.status, finding.code.as_str())
+                let status = finding.status().map(|status| status.as_u16().to_string());
+                let status = status.as_deref().unwrap_or("no answer:");
+                writeln!(out, "{:<10} {status} {}", "verdict", finding.code.as_str())
             }
             None => writeln!(out, "{:<10} {} allowed", "verdict", trial.status),
         };

@@ -3,6 +3,7 @@
 
 use http::{HeaderMap, HeaderValue};
 
+use crate::base::clock::Now;
 use crate::base::code::Stage;
 use crate::base::event::AuditFacts;
 use crate::config::document::AuditRequests;
@@ -25,7 +26,7 @@ pub(super) fn facts(
     let decisive = exchange.ledger.decisive().map(|code| code.stage());
     let mut inspection = exchange.inspection.as_mut();
     if let Some(inspection) = &mut inspection {
-        inspection.close();
+        inspection.close(Now::read());
     }
     let matched = inspection.as_ref().is_some_and(|inspection| inspection.wants_audit());
     let wanted = match requests {
@@ -35,16 +36,16 @@ pub(super) fn facts(
     };
     let inspection = inspection.map(|inspection| &*inspection);
     wanted.then(|| {
-        let masked = |fields, kind| masked(fields, kind, inspection);
+        let wants = |part| inspection.is_none_or(|rules| rules.wants_audit_part(part));
+        let masked = |fields: Option<&HeaderMap>, kind| {
+            fields.map(|fields| masked(fields, kind, inspection)).unwrap_or_default()
+        };
+        let request = head.map(|head| head.headers);
         Box::new(AuditFacts {
-            request_fields: head
-                .map(|head| masked(head.headers, "REQUEST_HEADERS"))
-                .unwrap_or_default(),
-            answer_fields: answer
-                .map(|fields| masked(fields, "RESPONSE_HEADERS"))
-                .unwrap_or_default(),
-            matches: inspection.as_ref().map(|inspection| inspection.audited()).unwrap_or_default(),
-            ruleset: inspection.map(|inspection| inspection.ruleset()).unwrap_or_default(),
+            request_fields: wants('B').then(|| masked(request, "REQUEST_HEADERS")),
+            answer_fields: wants('F').then(|| masked(answer, "RESPONSE_HEADERS")),
+            matches: wants('H').then(|| inspection.map(Inspection::audited).unwrap_or_default()),
+            ruleset: inspection.map(Inspection::ruleset).unwrap_or_default(),
         })
     })
 }

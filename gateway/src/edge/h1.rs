@@ -344,8 +344,9 @@ async fn refuse(
     matches::log(&gateway.telemetry, &mut exchange);
     let Some(finding) = exchange.ledger.decisive_finding() else { return };
     let reply = Reply::problem(finding, trace.context.request_id().as_str());
-    let answer = if raw.is_simple() { Vec::new() } else { reply.into_bytes(false) };
-    let status = if answer.is_empty() { 0 } else { finding.code.status().as_u16() };
+    let reply = reply.filter(|_| !raw.is_simple());
+    let status = reply.as_ref().map_or(0, |reply| reply.status.as_u16());
+    let answer = reply.map(|reply| reply.into_bytes(false)).unwrap_or_default();
     begun::finish(&gateway.telemetry, exchange, None, None, End { status, ..End::default() });
     // The client may be gone; there is nobody left to tell.
     let _ = tokio::time::timeout(LINGER, stream.write_all(&answer)).await;

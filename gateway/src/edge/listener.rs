@@ -118,6 +118,7 @@ async fn serve(
     slot: &mut Slot,
 ) -> io::Result<()> {
     socket.set_nodelay(true)?;
+    let mut local = socket.local_addr()?;
     if plan.proxy_protocol {
         if !any_contains(&plan.trusted_proxies, peer.ip()) {
             return Err(io::Error::new(
@@ -126,8 +127,8 @@ async fn serve(
             ));
         }
         let header = timeout(bounds::HANDSHAKE_TIMEOUT, proxy_protocol::read(&mut socket));
-        if let Some(source) = header.await.map_err(io::Error::from)?? {
-            peer = source;
+        if let Some(carried) = header.await.map_err(io::Error::from)?? {
+            (peer, local) = (carried.client, carried.server);
             if !slot.count(peer.ip(), &plan) {
                 return Err(io::Error::new(
                     io::ErrorKind::QuotaExceeded,
@@ -139,13 +140,13 @@ async fn serve(
     let (gateway, stop) = (&door.gateway, &door.stop);
     let transport = transport(socket, peer);
     let Some(tls) = &plan.tls else {
-        let connection = Arc::new(Connection::new(plan, peer, false, None));
+        let connection = Arc::new(Connection::new(plan, peer, local, false, None));
         h1::serve(Gathered::new(Box::new(transport)), connection, gateway, stop).await;
         return Ok(());
     };
     // Boxed, as HTTP/2 is: what only some connections need, or only at first, would be a part of every idle one.
     let secured = Box::pin(handshake(transport, tls, door)).await?;
-    let connection = Arc::new(Connection::new(plan, peer, true, secured.tls_version));
+    let connection = Arc::new(Connection::new(plan, peer, local, true, secured.tls_version));
     match secured.speaks_h2 {
         true => {
             Box::pin(h2::serve(Box::new(secured.stream), connection, gateway, stop)).await;

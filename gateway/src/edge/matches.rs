@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::watched::Conclude;
+use crate::base::clock::Now;
 use crate::pipeline::exchange::Exchange;
 use crate::stages::waf::decide::Inspection;
 use crate::telemetry::Telemetry;
@@ -12,7 +13,7 @@ use crate::telemetry::waf_log::About;
 /// Runs the rules of the logging phase and writes what matched. Nothing to do where nobody reads it: then the event's
 /// making is the end of the inspection.
 pub(super) fn log(telemetry: &Telemetry, exchange: &mut Exchange) {
-    write_after(telemetry, exchange, Inspection::close);
+    write_after(telemetry, exchange, |inspection| inspection.close(Now::read()));
 }
 
 /// Writes what has matched up to the head of an answer that is not looked into further: go-ftw reads the head, and then
@@ -43,14 +44,14 @@ pub(super) fn conclude(telemetry: &Arc<Telemetry>, exchange: &Exchange) -> Optio
     }
     let (telemetry, about) = (telemetry.clone(), about(exchange));
     Some(Box::new(move |inspection| {
-        inspection.close();
+        inspection.close(Now::read());
         telemetry.waf_log().write(&about, inspection.unlogged());
     }))
 }
 
 fn about(exchange: &Exchange) -> About {
     let client = exchange.reading.client;
-    let port = if client.ip == exchange.connection.peer_ip() { client.peer.port() } else { 0 };
+    let port = if client.is_peer() { client.peer.port() } else { 0 };
     let (host, path) = exchange.asked();
     About {
         unix_us: exchange.started.unix_us,

@@ -110,7 +110,11 @@ impl Proxy {
         let exchange = context.exchange()?;
         matches::log(&self.telemetry, exchange);
         let Some(finding) = exchange.ledger.decisive_finding() else { return Ok(()) };
-        let reply = Reply::problem(finding, exchange.trace.request_id().as_str());
+        let Some(reply) = Reply::problem(finding, exchange.trace.request_id().as_str()) else {
+            session.set_keepalive(None);
+            session.as_downstream_mut().shutdown().await;
+            return Ok(());
+        };
         let head_only = session.req_header().method == http::Method::HEAD;
         if !session.as_downstream_mut().is_body_done() {
             // The rest of the body is not read, so nothing after it on this connection can be.

@@ -20,14 +20,18 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// The problem answer of a finding. `request_id` lets a user report a refusal; it is all that he learns of it
-    /// beside title and detail.
-    pub(super) fn problem(finding: &Finding, request_id: &str) -> Reply {
+    /// The problem answer of a finding; `None` where it has none. `request_id` lets a user report a refusal; it is all that
+    /// he learns of it beside title and detail.
+    pub(super) fn problem(finding: &Finding, request_id: &str) -> Option<Reply> {
+        let status = finding.status()?;
         let mut headers = finding.headers.clone();
-        headers.push((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
         headers.push((CACHE_CONTROL, HeaderValue::from_static("no-store")));
-        let body = Value::Object(members(finding, request_id)).to_string();
-        Reply { status: finding.code.status(), headers, body: Bytes::from(body) }
+        if has_no_content(status) {
+            return Some(Reply { status, headers, body: Bytes::new() });
+        }
+        headers.push((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
+        let body = Value::Object(members(finding, status, request_id)).to_string();
+        Some(Reply { status, headers, body: Bytes::from(body) })
     }
 
     /// The answer that a route's configuration gives.
@@ -50,7 +54,9 @@ impl Reply {
         for (name, value) in self.headers {
             header.append_header(name, value)?;
         }
-        header.insert_header(CONTENT_LENGTH, self.body.len())?;
+        if has_length(self.status) {
+            header.insert_header(CONTENT_LENGTH, self.body.len())?;
+        }
         let end = head_only || self.body.is_empty();
         session.write_response_header(Box::new(header), end).await?;
         if !end {
@@ -72,7 +78,9 @@ impl Reply {
             out.extend_from_slice(value.as_bytes());
             out.extend_from_slice(b"\r\n");
         }
-        out.extend_from_slice(format!("content-length: {}\r\n", self.body.len()).as_bytes());
+        if has_length(self.status) {
+            out.extend_from_slice(format!("content-length: {}\r\n", self.body.len()).as_bytes());
+        }
         if !keep {
             out.extend_from_slice(b"connection: close\r\n");
         }
@@ -82,12 +90,22 @@ impl Reply {
     }
 }
 
-fn members(finding: &Finding, request_id: &str) -> Map<String, Value> {
+/// Answers of this status have no content (RFC 9110 §15.3.5, §15.3.6, §15.4.5).
+fn has_no_content(status: StatusCode) -> bool {
+    !has_length(status) || status == StatusCode::RESET_CONTENT
+}
+
+/// A length would be wrong, or that of another answer (RFC 9110 §8.6).
+fn has_length(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+fn members(finding: &Finding, status: StatusCode, request_id: &str) -> Map<String, Value> {
     let mut members = Map::new();
     let code = finding.code;
     members.insert("type".into(), json!(format!("urn:yett:{}", code.as_str())));
     members.insert("title".into(), json!(code.title()));
-    members.insert("status".into(), json!(code.status().as_u16()));
+    members.insert("status".into(), json!(status.as_u16()));
     if !finding.detail.is_empty() {
         members.insert("detail".into(), json!(finding.detail));
     }

@@ -24,7 +24,9 @@ use tokio::time::{Instant, Sleep, sleep, timeout_at};
 
 use super::early::Early;
 use crate::base::bounds;
-use crate::base::decision::Decision;
+use crate::base::clock::Now;
+use crate::base::code::Code;
+use crate::base::decision::{Decision, Mode};
 use crate::pipeline::answer::panicked;
 use crate::stages::waf::answer::AnswerAppetite;
 use crate::stages::waf::decide::Inspection;
@@ -181,10 +183,11 @@ impl Rules {
         {
             conclude(&mut self.inspection);
         }
+        let counts = self.inspection.mode() == Mode::Enforce;
         match &self.decision {
             None => Look::More,
-            Some(Ok(())) => Look::Passed,
-            Some(Err(_)) => Look::Refused,
+            Some(Err(finding)) if counts || finding.code == Code::EdgePanic => Look::Refused,
+            Some(_) => Look::Passed,
         }
     }
 
@@ -202,7 +205,7 @@ impl Rules {
             }
             enough |= task.is_end();
         }
-        enough.then(|| self.inspection.answer_body())
+        enough.then(|| self.inspection.answer_body(Now::read()))
     }
 }
 

@@ -5,6 +5,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::exchange::Exchange;
 use super::mode::Refused;
+use crate::base::clock::Now;
 use crate::base::code::{Code, Stage};
 use crate::base::decision::{Decision, Finding};
 use crate::stages::waf::answer::AnswerAppetite;
@@ -23,11 +24,12 @@ pub fn head(
     bodiless: bool,
 ) -> Result<Option<AnswerAppetite>, Refused> {
     let Some(inspection) = &mut x.inspection else { return Ok(None) };
-    let mode = inspection.mode();
-    x.ledger.weigh(mode, inspection.answer_head(status, fields))?;
+    let now = Now::read();
+    let decision = inspection.answer_head(status, fields, now);
+    x.ledger.weigh(inspection.mode(), decision)?;
     let appetite = if bodiless { None } else { inspection.answer_appetite(fields) };
-    let decision = if appetite.is_none() { inspection.answer_body() } else { Ok(()) };
-    let weighed = x.ledger.weigh(mode, decision);
+    let decision = if appetite.is_none() { inspection.answer_body(now) } else { Ok(()) };
+    let weighed = x.ledger.weigh(inspection.mode(), decision);
     x.ledger.lap(Stage::Waf);
     weighed.map(|_| appetite)
 }

@@ -21,7 +21,7 @@ use crate::base::request::{Canonical, Request};
 use crate::config::listener_plan::ListenerPlan;
 use crate::config::snapshot::{RoutePlan, Snapshot};
 use crate::stages::route::Matched;
-use crate::stages::waf::decide::{Inspection, Sent};
+use crate::stages::waf::decide::{Call, Inspection, Sent};
 use crate::stages::{normalise, waf};
 
 /// What all requests of a connection share.
@@ -30,6 +30,8 @@ pub struct Connection {
     pub listener: Arc<ListenerPlan>,
     /// The socket's peer, or what a trusted PROXY header says.
     pub peer: SocketAddr,
+    /// The address that the client connected to: the socket's own, or what a trusted PROXY header says.
+    pub local: SocketAddr,
     /// `peer` without its port, as a field value: it is the same for all requests.
     pub peer_text: HeaderValue,
     pub secure: bool,
@@ -40,12 +42,13 @@ impl Connection {
     pub fn new(
         listener: Arc<ListenerPlan>,
         peer: SocketAddr,
+        local: SocketAddr,
         secure: bool,
         tls_version: Option<&'static str>,
     ) -> Connection {
         let peer_text = HeaderValue::try_from(canonical_ip(peer.ip()).to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Connection { listener, peer, peer_text, secure, tls_version }
+        Connection { listener, peer, local, peer_text, secure, tls_version }
     }
 
     pub fn peer_ip(&self) -> IpAddr {
@@ -185,6 +188,16 @@ impl Exchange {
         self.matched.as_ref().map(|matched| self.snapshot.route(matched.index))
     }
 
+    /// Who called whom, under which id, when.
+    pub(super) fn call(&self) -> Call {
+        Call {
+            client: self.reading.client,
+            server: self.connection.local,
+            request_id: self.trace.request_id(),
+            now: self.started,
+        }
+    }
+
     /// The time at which the last stage ended: near enough to now while nobody has waited since.
     pub fn last_lap(&self) -> Now {
         let lap = self.ledger.last_lap();
@@ -234,7 +247,7 @@ impl Exchange {
             }),
             findings,
             waf: match self.inspection.take() {
-                Some(inspection) => Some(inspection.into_facts()),
+                Some(inspection) => Some(inspection.into_facts(Now::read())),
                 None => self.sampled_out.map(|plan| plan.sampled_out()),
             },
             audit: None,

@@ -90,7 +90,7 @@ pub async fn head(x: &mut Exchange, head: Head<'_>) -> Result<(), Refused> {
 /// The inspected part of the body is complete.
 pub fn body(x: &mut Exchange) -> Result<(), Refused> {
     let Some(inspection) = &mut x.inspection else { return Ok(()) };
-    let decision = inspection.body();
+    let decision = inspection.body(Now::read());
     let weighed = x.ledger.weigh(inspection.mode(), decision).map(drop);
     x.ledger.lap(Stage::Waf);
     weighed
@@ -243,9 +243,9 @@ async fn inspect_head(x: &mut Exchange, head: Head<'_>, route: &RoutePlan) -> Re
     };
     let (request, identity) = (x.reading.request(head), x.identity.as_deref());
     let (inspection, decision) =
-        Inspection::head(plan, &request, &head.sent(), identity, &listings, x.started);
+        Inspection::head(plan, &request, &head.sent(), identity, &listings, &x.call());
+    let weighed = x.ledger.weigh(inspection.mode(), decision).map(drop);
     x.inspection = Some(inspection);
-    let weighed = x.ledger.weigh(plan.mode, decision).map(drop);
     x.ledger.lap(Stage::Waf);
     weighed
 }

@@ -50,7 +50,7 @@ pub fn rejected(
 pub(super) fn unreadable(x: &mut Exchange, head: Head<'_>) {
     let Some(plan) = x.snapshot.watch.clone() else { return };
     let request = x.reading.request(head);
-    x.inspection = Some(Inspection::watch(&plan, &request, &head.sent(), x.started));
+    x.inspection = Some(Inspection::watch(&plan, &request, &head.sent(), &x.call()));
     x.ledger.lap(Stage::Waf);
 }
 
@@ -65,7 +65,7 @@ pub(super) fn split(target: &[u8]) -> (String, Option<String>) {
 
 fn watch(x: &mut Exchange, raw: RawHead<'_>) {
     let Some(plan) = x.snapshot.watch.clone().filter(|_| !raw.is_empty()) else { return };
-    x.inspection = Some(Inspection::refused(&plan, x.reading.client, raw, x.started));
+    x.inspection = Some(Inspection::refused(&plan, raw, &x.call()));
     x.ledger.lap(Stage::Waf);
 }
 

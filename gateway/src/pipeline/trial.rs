@@ -25,7 +25,7 @@ pub const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 #[derive(Debug)]
 pub struct Trial {
     pub exchange: Box<Exchange>,
-    /// What the client would get; 200 stands for "would be forwarded".
+    /// What the client would get; 200 stands for "would be forwarded", 0 for an end of the connection without answer.
     pub status: u16,
 }
 
@@ -77,8 +77,8 @@ pub fn run(snapshot: &Arc<Snapshot>, request: &TestRequest) -> Result<Trial, Str
     if decided.is_ok() {
         body(&mut exchange, request);
     }
-    let status = match exchange.ledger.decisive() {
-        Some(code) => code.status().as_u16(),
+    let status = match exchange.ledger.decisive_finding() {
+        Some(finding) => finding.status().map_or(0, |status| status.as_u16()),
         None => {
             exchange.route().and_then(|route| Some(route.respond.as_ref()?.status)).unwrap_or(200)
         }
@@ -93,7 +93,8 @@ fn begin(
 ) -> Result<Box<Exchange>, String> {
     let listener = snapshot.listeners.values().next().ok_or("no listener")?.clone();
     let peer = SocketAddr::new(request.client.unwrap_or(CLIENT), 0);
-    let connection = Arc::new(Connection::new(listener, peer, true, None));
+    let local = listener.bind;
+    let connection = Arc::new(Connection::new(listener, peer, local, true, None));
     let arrival = Arrival { connection, now: Now::read(), canonical: None, raw_target: None };
     let trace = TraceContext { trace_id: 0, span_id: 0, parent_id: None, sampled: false };
     let mut exchange = Exchange::begin(snapshot.clone(), arrival, trace, headers);

@@ -64,20 +64,28 @@ fn json(event: &Event, audit: &AuditFacts, out: &mut Vec<u8>) {
                 json.text("method", method(event), TEXT_BYTES);
                 json.text("uri", &target(event), TARGET_BYTES);
                 json.plain("http_version", version(request.version));
-                json.list("headers", fields(&audit.request_fields), field);
+                if let Some(shown) = &audit.request_fields {
+                    json.list("headers", fields(shown), field);
+                }
             });
             json.nest("response", |json| {
                 json.number("http_code", event.status);
-                json.list("headers", fields(&audit.answer_fields), field);
+                if let Some(shown) = &audit.answer_fields {
+                    json.list("headers", fields(shown), field);
+                }
             });
             json.nest("producer", |json| {
                 json.plain("connector", concat!("yett/", env!("CARGO_PKG_VERSION")));
                 json.plain("rule_engine", engine(event));
                 json.text("ruleset", &audit.ruleset, TEXT_BYTES);
             });
-            json.number("messages_total", audit.matches.len() as u64);
+            if let Some(matches) = &audit.matches {
+                json.number("messages_total", matches.len() as u64);
+            }
         });
-        json.list("messages", audit.matches.iter().take(MATCHES), message);
+        if let Some(matches) = &audit.matches {
+            json.list("messages", matches.iter().take(MATCHES), message);
+        }
     });
 }
 
@@ -114,15 +122,17 @@ fn native(event: &Event, audit: &AuditFacts) -> String {
     let (client, port, peer) = (request.client.ip, port(event), request.client.peer);
     let time = apache_time(event.unix_us);
     part('A', &format!("[{time}] {} {client} {port} {} {}", id.as_str(), peer.ip(), peer.port()));
-    let line = format!(
-        "{} {} HTTP/{}",
-        line(method(event)),
-        line(&target(event)),
-        version(request.version)
-    );
-    part('B', &format!("{line}\n{}", field_lines(&audit.request_fields)));
-    part('F', &format!("HTTP/1.1 {}\n{}", event.status, field_lines(&audit.answer_fields)));
-    part('H', &trailer(event, audit));
+    if let Some(fields) = &audit.request_fields {
+        let (method, target) = (line(method(event)), line(&target(event)));
+        let version = version(request.version);
+        part('B', &format!("{method} {target} HTTP/{version}\n{}", field_lines(fields)));
+    }
+    if let Some(fields) = &audit.answer_fields {
+        part('F', &format!("HTTP/1.1 {}\n{}", event.status, field_lines(fields)));
+    }
+    if let Some(matches) = &audit.matches {
+        part('H', &trailer(event, audit, matches));
+    }
     // The end has an empty line behind it, which is where the next record begins.
     part('Z', "");
     out.truncate(out.trim_end_matches('\n').len());
@@ -147,9 +157,9 @@ fn field_lines(fields: &HeaderMap) -> String {
     self::fields(fields).map(line).collect()
 }
 
-fn trailer(event: &Event, audit: &AuditFacts) -> String {
+fn trailer(event: &Event, audit: &AuditFacts, matches: &[Match]) -> String {
     let mut out = String::new();
-    for found in audit.matches.iter().take(MATCHES) {
+    for found in matches.iter().take(MATCHES) {
         let _ = writeln!(out, "Message: {}", line(&masked(found).log_line()));
     }
     if is_interrupted(event) {

@@ -185,7 +185,7 @@ pub(super) fn weight_of(event: &Event) -> usize {
 }
 
 fn audit_weight(audit: &AuditFacts) -> usize {
-    let fields = audit.request_fields.iter().chain(&audit.answer_fields);
+    let fields = audit.request_fields.iter().chain(&audit.answer_fields).flatten();
     let fields: usize = fields.map(|(name, value)| name.as_str().len() + value.len() + 64).sum();
     let text = |found: &waf_rules::Match| {
         size_of_val(found)
@@ -194,7 +194,7 @@ fn audit_weight(audit: &AuditFacts) -> usize {
             + found.target.len()
             + found.matched.len()
     };
-    size_of_val(audit) + fields + audit.matches.iter().map(text).sum::<usize>()
+    size_of_val(audit) + fields + audit.matches.iter().flatten().map(text).sum::<usize>()
 }
 
 fn ended_us(event: &Event) -> u128 {

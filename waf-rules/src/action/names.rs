@@ -49,10 +49,12 @@ pub(crate) const NAMES: &[&str] = &[
 pub(crate) const DIFFERS: &[(&str, &str)] = &[
     ("accuracy", "read, and shown nowhere: ModSecurity dropped it from logs too"),
     ("deprecatevar", "as in ModSecurity 2; version 3 has it not"),
+    ("drop", "ends the connection without an answer; of HTTP/2 the stream alone"),
     ("maturity", "read, and shown nowhere: ModSecurity dropped it from logs too"),
     ("sanitiseArg", "masks in every record of the transaction, not only in the audit log"),
     ("sanitiseMatched", "masks in every record of the transaction, not only in the audit log"),
     ("sanitiseMatchedBytes", "masks the whole value"),
+    ("status", "200 to 599: an interim status is no answer"),
     ("xmlns", "accepted without need: the two XPaths that are supported name no element"),
 ];
 
@@ -88,6 +90,10 @@ pub(crate) const CTL: &[&str] = &[
 ];
 
 pub(crate) const CTL_DIFFERS: &[(&str, &str)] = &[
+    (
+        "auditLogParts",
+        "B, F and H can be left out, as A and Z cannot; all others are never written",
+    ),
     ("debugLogLevel", "without effect: there is no debug log; `yett explain` shows every decision"),
     ("requestBodyLimit", "up to the bound of the profile, never above it"),
     ("requestBodyProcessor", "also GRAPHQL and PROTOBUF"),

@@ -108,8 +108,8 @@ fn severity(value: &str) -> Result<Severity, String> {
 }
 
 fn status(value: &str) -> Result<u16, String> {
-    let parsed = value.trim().parse::<u16>().ok().filter(|status| (100..=599).contains(status));
-    parsed.ok_or_else(|| format!("status `{value}`, expected 100 to 599"))
+    let parsed = value.trim().parse::<u16>().ok().filter(|status| (200..=599).contains(status));
+    parsed.ok_or_else(|| format!("status `{value}`, expected 200 to 599"))
 }
 
 fn allow_scope(value: Option<&str>) -> Result<AllowScope, String> {

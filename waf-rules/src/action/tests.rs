@@ -40,7 +40,7 @@ fn names_what_is_wrong() {
         ("id", Some("x"), "id `x`, expected a number from 1 to 4294967295"),
         ("id", None, "action `id` needs a value"),
         ("phase", Some("6"), "phase `6`, expected 1 to 5, request, response or logging"),
-        ("status", Some("99"), "status `99`, expected 100 to 599"),
+        ("status", Some("99"), "status `99`, expected 200 to 599"),
         ("chain", Some("x"), "action `chain` takes no value, got `x`"),
         ("severity", Some("BAD"), "severity `BAD`, expected 0 to 7 or a name such as CRITICAL"),
         ("setvar", Some("a"), "setvar `a` has no collection, expected tx.NAME"),

@@ -139,8 +139,14 @@ impl Way<'_> {
         self.keep &= self.is_body_here();
         let exchange = &self.begun.exchange;
         let Some(finding) = exchange.ledger.decisive_finding() else { return Ok(()) };
-        let reply = Reply::problem(finding, exchange.trace.request_id().as_str());
-        self.reply(reply).await
+        match Reply::problem(finding, exchange.trace.request_id().as_str()) {
+            Some(reply) => self.reply(reply).await,
+            None => {
+                self.keep = false;
+                matches::log(&self.gateway.telemetry, &mut self.begun.exchange);
+                Ok(())
+            }
+        }
     }
 
     async fn reply(&mut self, reply: Reply) -> Result<()> {

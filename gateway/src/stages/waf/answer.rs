@@ -6,7 +6,9 @@ use http::{HeaderMap, StatusCode};
 use waf_rules::{Action, Verdict};
 
 use super::answer_coding::{AnswerCoding, Yield};
-use super::decide::Inspection;
+use super::decide::{Inspection, chosen};
+use super::show::protocol;
+use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::decision::{Decision, Finding, Mode};
 use crate::base::event::Inspected;
@@ -27,9 +29,15 @@ impl Inspection {
     }
 
     /// Shows an answer's head to the rules. Call it once, and only where [`sees_answers`](Self::sees_answers).
-    pub fn answer_head(&mut self, status: StatusCode, fields: &HeaderMap) -> Decision<()> {
+    pub fn answer_head(
+        &mut self,
+        status: StatusCode,
+        fields: &HeaderMap,
+        now: Now,
+    ) -> Decision<()> {
+        self.tell_time(now);
         self.answer = Some(Inspected::Head);
-        self.transaction.response_line(status.as_u16(), b"HTTP/1.1");
+        self.transaction.response_line(status.as_u16(), protocol(self.version));
         for (name, value) in fields {
             self.transaction.response_header(name.as_str().as_bytes(), value.as_bytes());
         }
@@ -71,7 +79,8 @@ impl Inspection {
     }
 
     /// As much of the answer as is inspected is here: the rules decide.
-    pub fn answer_body(&mut self) -> Decision<()> {
+    pub fn answer_body(&mut self, now: Now) -> Decision<()> {
+        self.tell_time(now);
         if let AnswerCoding::Coded(unpacking) = &mut self.answer_coding {
             let rest = unpacking.finish();
             self.show_yield(rest);
@@ -139,6 +148,6 @@ impl Inspection {
         };
         let score = self.transaction.score();
         let evidence = self.evidence(&why, score.outbound, score.outbound_threshold);
-        Err(Finding::new(code, evidence))
+        Err(chosen(Finding::new(code, evidence), &why))
     }
 }

@@ -1,8 +1,10 @@
 //! One request under the rules.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
+use http::{HeaderValue, StatusCode, Version, header};
 use waf_rules::{Action, Exceeded, Interruption, Match, Outcome, Transaction, Verdict};
 
 use super::answer_coding::AnswerCoding;
@@ -12,8 +14,8 @@ use super::show;
 use crate::base::bounds;
 use crate::base::clock::Now;
 use crate::base::code::Code;
-use crate::base::decision::{Decision, Finding, Mode};
-use crate::base::event::{Inspected, RuleMatch, WafFacts};
+use crate::base::decision::{Answer, Decision, Finding, Mode};
+use crate::base::event::{Inspected, RequestId, RuleMatch, WafFacts};
 use crate::base::identity::Identity;
 use crate::base::net::Client;
 use crate::base::raw::RawHead;
@@ -25,9 +27,14 @@ use crate::state::dnsbl::asker::Listings;
 pub struct Inspection {
     pub(super) plan: Arc<Plan>,
     pub(super) transaction: Transaction,
+    /// What the client speaks.
+    pub(super) version: Version,
     inspected: Inspected,
     /// The body is larger than what is inspected.
     cut: bool,
+    /// What the last verdict counts: that of rules which only detect (`ctl:ruleEngine`) is recorded, whatever the profile's
+    /// mode.
+    weight: Mode,
     /// A verdict that objects ends the evaluation: later phases would only repeat it.
     ended: bool,
     /// The rules of the logging phase have run.
@@ -49,6 +56,16 @@ pub struct Inspection {
 
 pub use super::show::Sent;
 
+/// Who called whom, under which id, when.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    pub client: Client,
+    /// The address that the client connected to.
+    pub server: SocketAddr,
+    pub request_id: RequestId,
+    pub now: Now,
+}
+
 /// How much of a body the rules want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appetite {
@@ -66,9 +83,10 @@ impl Inspection {
         sent: &Sent<'_>,
         identity: Option<&Identity>,
         listings: &Listings,
-        now: Now,
+        call: &Call,
     ) -> (Inspection, Decision<()>) {
-        let mut inspection = Inspection::begin(plan, request.client, now);
+        let mut inspection = Inspection::begin(plan, call);
+        inspection.version = request.version;
         if let Some(lists) = &plan.lists {
             show::listings(&mut inspection.transaction, lists, listings);
         }
@@ -85,8 +103,8 @@ impl Inspection {
 
     /// Shows a head to the rules that was refused at the door. Nothing depends on them any more: what they find is
     /// recorded.
-    pub fn refused(plan: &Arc<Plan>, client: Client, raw: RawHead<'_>, now: Now) -> Inspection {
-        let mut inspection = Inspection::begin(plan, client, now);
+    pub fn refused(plan: &Arc<Plan>, raw: RawHead<'_>, call: &Call) -> Inspection {
+        let mut inspection = Inspection::begin(plan, call);
         show::raw(&mut inspection.transaction, raw);
         inspection.watched()
     }
@@ -101,21 +119,27 @@ impl Inspection {
     }
 
     /// The same for a head that was parsed but has no canonical reading.
-    pub fn watch(plan: &Arc<Plan>, request: &Request<'_>, sent: &Sent<'_>, now: Now) -> Inspection {
-        let mut inspection = Inspection::begin(plan, request.client, now);
+    pub fn watch(
+        plan: &Arc<Plan>,
+        request: &Request<'_>,
+        sent: &Sent<'_>,
+        call: &Call,
+    ) -> Inspection {
+        let mut inspection = Inspection::begin(plan, call);
         show::request(&mut inspection.transaction, request, sent);
         inspection.watched()
     }
 
-    fn begin(plan: &Arc<Plan>, client: Client, now: Now) -> Inspection {
+    fn begin(plan: &Arc<Plan>, call: &Call) -> Inspection {
         let mut transaction = Transaction::new(plan.profile.clone());
-        transaction.time(UNIX_EPOCH + Duration::from_micros(now.unix_us));
-        show::connection(&mut transaction, client);
+        show::call(&mut transaction, call);
         Inspection {
             plan: plan.clone(),
             transaction,
+            version: Version::HTTP_11,
             inspected: Inspected::Whole,
             cut: false,
+            weight: plan.mode,
             ended: false,
             closed: false,
             logged: 0,
@@ -161,10 +185,11 @@ impl Inspection {
     }
 
     /// The request is complete as far as it is inspected: the rules decide.
-    pub fn body(&mut self) -> Decision<()> {
+    pub fn body(&mut self, now: Now) -> Decision<()> {
         if self.ended {
             return Ok(());
         }
+        self.tell_time(now);
         let verdict = self.transaction.body();
         self.judge(verdict)?;
         if let Some(broken) = self.broken.take() {
@@ -182,8 +207,9 @@ impl Inspection {
         self.transaction.matches().iter().map(rule_match).collect()
     }
 
+    /// What the last decision counts.
     pub fn mode(&self) -> Mode {
-        self.plan.mode
+        self.weight
     }
 
     /// A body follows that the rules will not see.
@@ -192,8 +218,9 @@ impl Inspection {
     }
 
     /// The end, as far as rules are asked: those of the logging phase run, once.
-    pub fn close(&mut self) {
+    pub fn close(&mut self, now: Now) {
         if !std::mem::replace(&mut self.closed, true) {
+            self.tell_time(now);
             self.transaction.finish();
         }
     }
@@ -208,6 +235,11 @@ impl Inspection {
     /// The rules want a record of this request.
     pub fn wants_audit(&self) -> bool {
         self.transaction.wants_audit()
+    }
+
+    /// The rules want this part in the record, by ModSecurity's letter.
+    pub fn wants_audit_part(&self, letter: char) -> bool {
+        self.transaction.audit_parts().contains(letter)
     }
 
     /// Matches for the audit log: those of rules that keep out of it are not among them.
@@ -226,8 +258,8 @@ impl Inspection {
     }
 
     /// What the event says.
-    pub fn into_facts(mut self) -> WafFacts {
-        self.close();
+    pub fn into_facts(mut self, now: Now) -> WafFacts {
+        self.close(now);
         let score = self.transaction.score();
         let inspected = match self.transaction.outcome() {
             Outcome::Inspected => self.inspected,
@@ -244,6 +276,11 @@ impl Inspection {
         }
     }
 
+    /// Rules of the phases to come see how long it took until now.
+    pub(super) fn tell_time(&mut self, now: Now) {
+        show::time(&mut self.transaction, now);
+    }
+
     fn judge(&mut self, verdict: Verdict) -> Decision<()> {
         let Some(interruption) = self.objection(verdict) else { return Ok(()) };
         self.ended = true;
@@ -254,7 +291,11 @@ impl Inspection {
     pub(super) fn objection(&mut self, verdict: Verdict) -> Option<Interruption> {
         match verdict {
             Verdict::Deny(interruption) => Some(interruption),
-            Verdict::Pass => self.transaction.take_detected(),
+            Verdict::Pass => {
+                let detected = self.transaction.take_detected()?;
+                self.weight = Mode::Monitor;
+                Some(detected)
+            }
         }
     }
 
@@ -265,7 +306,8 @@ impl Inspection {
             _ => Code::WafBlocked,
         };
         let score = self.transaction.score();
-        Finding::new(code, self.evidence(interruption, score.inbound, score.inbound_threshold))
+        let evidence = self.evidence(interruption, score.inbound, score.inbound_threshold);
+        chosen(Finding::new(code, evidence), interruption)
     }
 
     pub(super) fn evidence(&self, why: &Interruption, score: i64, threshold: i64) -> String {
@@ -289,6 +331,22 @@ impl Inspection {
 pub fn too_large(bound: usize) -> Box<Finding> {
     Finding::new(Code::WafBodyTooLarge, format!("request body larger than {bound} bytes"))
         .detail(format!("the request body is larger than {bound} bytes"))
+}
+
+/// The answer that a rule chose: its status, the place it sends to, or none at all.
+pub(super) fn chosen(finding: Box<Finding>, interruption: &Interruption) -> Box<Finding> {
+    let status = StatusCode::from_u16(interruption.status);
+    let answer = status.map_or(Answer::Usual, Answer::Status);
+    match &interruption.action {
+        Action::Bound(_) => finding,
+        Action::Deny => finding.answer(answer),
+        Action::Drop => finding.answer(Answer::None),
+        // What macros made of it may be no value of a field: then the request is refused all the same.
+        Action::Redirect(to) => match HeaderValue::try_from(to) {
+            Ok(to) => finding.answer(answer).header(header::LOCATION, to),
+            Err(_) => finding,
+        },
+    }
 }
 
 fn rule_match(found: &Match) -> RuleMatch {

@@ -136,7 +136,9 @@ impl<'s> Profiles<'s> {
                     let ruleset = rulesets
                         .entry(&section.rules)
                         .or_insert_with(|| cx.within("rules", |cx| load(&section.rules, cx)));
-                    ruleset.clone().map(|ruleset| Base { ruleset, section: section.clone() })
+                    let ruleset = ruleset.clone()?;
+                    warn_of_mode(&ruleset, section.mode, cx);
+                    Some(Base { ruleset, section: section.clone() })
                 });
                 named.insert(name.clone(), base);
             }
@@ -397,6 +399,19 @@ pub fn exclusion(section: &ExceptSection) -> Exclusion {
         None => field.to_owned(),
     });
     Exclusion { rules: ids.chain(tags).collect(), target }
+}
+
+/// Says that the rules were written to do less than the profile has them do.
+fn warn_of_mode(ruleset: &Ruleset, mode: Mode, cx: &mut Compile) {
+    let said = match (ruleset.engine(), mode) {
+        (Some(EngineMode::DetectionOnly), Mode::Enforce) => "DetectionOnly",
+        (Some(EngineMode::Off), Mode::Enforce | Mode::Monitor) => "Off",
+        _ => return,
+    };
+    let text = format!("the rules say `SecRuleEngine {said}`, and the profile's mode decides");
+    cx.within("rules", |cx| {
+        cx.warning(number::NO_EFFECT, text).hint("`mode` says which, `monitor` refuses nothing");
+    });
 }
 
 fn check(section: &WafSection, cx: &mut Compile) {

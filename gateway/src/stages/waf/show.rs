@@ -1,14 +1,15 @@
 //! What the rules get to see of a request: the bytes that the client sent, in its order and spelling.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::{Version, header};
 use waf_rules::Transaction;
 
+use super::decide::Call;
 use super::lists::Lists;
+use crate::base::clock::Now;
 use crate::base::identity::Identity;
-use crate::base::net::Client;
 use crate::base::raw::RawHead;
 use crate::base::request::Request;
 use crate::state::dnsbl::asker::Listings;
@@ -24,9 +25,18 @@ pub struct Sent<'a> {
     pub authority: Option<&'a str>,
 }
 
-pub(super) fn connection(transaction: &mut Transaction, client: Client) {
-    let server = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    transaction.connection(client.ip, client.peer.port(), server, 0);
+/// The addresses of both ends, the id of the request, and the time.
+pub(super) fn call(transaction: &mut Transaction, call: &Call) {
+    let (client, server) = (call.client, call.server);
+    // Behind a proxy the socket's port is the proxy's.
+    let port = if client.is_peer() { client.peer.port() } else { 0 };
+    transaction.connection(client.ip, port, server.ip(), server.port());
+    transaction.unique_id(call.request_id.as_str().as_bytes());
+    time(transaction, call.now);
+}
+
+pub(super) fn time(transaction: &mut Transaction, now: Now) {
+    transaction.time(UNIX_EPOCH + Duration::from_micros(now.unix_us));
 }
 
 /// `REMOTE_USER` is `ISSUER:SUBJECT`: a subject means something only beside its issuer (OIDC Core §5.7), and a rule that
@@ -69,17 +79,22 @@ pub(super) fn raw(transaction: &mut Transaction, head: RawHead<'_>) {
 }
 
 fn parsed_line(transaction: &mut Transaction, request: &Request<'_>, sent: &Sent<'_>) {
-    let protocol: &[u8] = match request.version {
-        Version::HTTP_10 => b"HTTP/1.0",
-        Version::HTTP_2 => b"HTTP/2.0",
-        _ => b"HTTP/1.1",
-    };
+    let protocol = protocol(request.version);
     let method = request.method.as_str().as_bytes();
     match [request.raw_target, sent.target].into_iter().find(|target| !target.is_empty()) {
         Some(target) => transaction.request_line(method, target, protocol),
         None => {
             transaction.request_line(method, request.canonical.target().as_bytes(), protocol);
         }
+    }
+}
+
+/// As ModSecurity writes it.
+pub(super) fn protocol(version: Version) -> &'static [u8] {
+    match version {
+        Version::HTTP_10 => b"HTTP/1.0",
+        Version::HTTP_2 => b"HTTP/2.0",
+        _ => b"HTTP/1.1",
     }
 }
 

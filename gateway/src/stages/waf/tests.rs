@@ -5,13 +5,13 @@ use http::{HeaderMap, HeaderName, Method, Version};
 
 use serde_json::json;
 
-use super::decide::{Inspection, Sent};
+use super::decide::{Call, Inspection, Sent};
 use super::plan::{Day, Plan, Profiles};
 use super::section::{WafSection, WafUse};
 use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::compile::{Compile, Problem, number};
-use crate::base::event::Inspected;
+use crate::base::event::{Inspected, TraceContext};
 use crate::base::net::Client;
 use crate::base::request::{Canonical, Request};
 use crate::state::dnsbl::asker::Listings;
@@ -47,6 +47,16 @@ fn problems(section: serde_json::Value, change: serde_json::Value) -> Vec<Proble
     cx.into_problems()
 }
 
+fn call() -> Call {
+    Call {
+        client: Client::direct("192.0.2.1:1".parse().unwrap()),
+        server: "192.0.2.2:443".parse().unwrap(),
+        request_id: TraceContext { trace_id: 1, span_id: 1, parent_id: None, sampled: false }
+            .request_id(),
+        now: Now::read(),
+    }
+}
+
 /// Shows a request to the rules; the code that objected, and what the event says.
 fn inspect(
     plan: &Arc<Plan>,
@@ -79,12 +89,12 @@ fn inspect(
         raw_target: b"",
     };
     let (mut inspection, head) =
-        Inspection::head(plan, &request, &Sent::default(), None, &Listings::new(), Now::read());
+        Inspection::head(plan, &request, &Sent::default(), None, &Listings::new(), &call());
     let decision = head.and_then(|()| {
         inspection.feed(body.as_bytes(), true);
-        inspection.body()
+        inspection.body(Now::read())
     });
-    let facts = inspection.into_facts();
+    let facts = inspection.into_facts(Now::read());
     (decision.err().map(|finding| finding.code), facts.inspected, facts.score)
 }
 
@@ -164,17 +174,11 @@ fn the_head_is_judged_alone_where_asked() {
             client: Client::direct("192.0.2.1:1".parse().unwrap()),
             raw_target: b"",
         };
-        let (mut inspection, head) = Inspection::head(
-            &plan,
-            &request,
-            &Sent::default(),
-            None,
-            &Listings::new(),
-            Now::read(),
-        );
+        let (mut inspection, head) =
+            Inspection::head(&plan, &request, &Sent::default(), None, &Listings::new(), &call());
         let wants_body = inspection.appetite().is_some();
         inspection.feed(b"x", true);
-        (head.err().map(|finding| finding.code), wants_body, inspection.body().is_err())
+        (head.err().map(|finding| finding.code), wants_body, inspection.body(Now::read()).is_err())
     };
     let std = |early| serde_json::json!({ "rules": ["builtin"], "early_blocking": early });
     let change = |early| serde_json::json!({ "profile": "std", "early_blocking": early });
@@ -233,6 +237,27 @@ fn an_exception_takes_single_rules() {
         let numbers: Vec<u16> = found.iter().map(|problem| problem.number).collect();
         assert_eq!(numbers.contains(&number::EXCEPTION_TOO_BROAD), refused, "{section}: {found:?}");
         assert_eq!(numbers.len(), usize::from(refused), "{section}: {found:?}");
+    }
+}
+
+/// Who includes a configuration that only detects learns that it refuses.
+#[test]
+fn rules_that_say_less_than_the_profile_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    for (rules, mode, warned) in [
+        ("SecRuleEngine DetectionOnly", "enforce", true),
+        ("SecRuleEngine DetectionOnly", "monitor", false),
+        ("SecRuleEngine Off", "monitor", true),
+        ("SecRuleEngine Off", "off", false),
+        ("SecRuleEngine On", "monitor", false),
+        ("SecRuleEngine Off\nSecRuleEngine On", "enforce", false),
+        ("", "enforce", false),
+    ] {
+        let file = folder.path().join("r.conf");
+        std::fs::write(&file, rules).unwrap();
+        let found = problems(json!({ "rules": [file], "mode": mode }), "std".into());
+        let numbers: Vec<u16> = found.iter().map(|problem| problem.number).collect();
+        assert_eq!(numbers.contains(&number::NO_EFFECT), warned, "{rules} {mode}: {found:?}");
     }
 }
 

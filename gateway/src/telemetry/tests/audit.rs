@@ -31,16 +31,19 @@ SecRule ARGS "@contains x" "id:8,phase:1,pass,noauditlog""#;
     tx.head();
     tx.finish();
     AuditFacts {
-        request_fields: fields(&[
+        request_fields: Some(fields(&[
             ("host", b"a"),
             ("cookie", b"sid=hunter2"),
             ("authorization", b"Bearer hunter2hunter2"),
             ("x-api-key", b"hunter2"),
             ("referer", b"https://a/?token=hunter2&q=1"),
             ("x-odd", b"\xff\t--00f067aa-Z--"),
-        ]),
-        answer_fields: fields(&[("content-type", b"text/plain"), ("set-cookie", b"sid=hunter2")]),
-        matches: tx.matches().iter().filter(|found| found.audit).cloned().collect(),
+        ])),
+        answer_fields: Some(fields(&[
+            ("content-type", b"text/plain"),
+            ("set-cookie", b"sid=hunter2"),
+        ])),
+        matches: Some(tx.matches().iter().filter(|found| found.audit).cloned().collect()),
         ruleset: ruleset.version().to_owned(),
     }
 }
@@ -134,14 +137,11 @@ fn records_are_bounded_and_drops_are_counted() {
         telemetry.configure_audit(AuditLog { target: bad, format: AuditFormat::Json }).is_err()
     );
     let facts = heavy.audit.as_mut().unwrap();
-    facts.request_fields = (0..500_u32)
-        .map(|at| {
-            (
-                HeaderName::try_from(format!("x-{at}")).unwrap(),
-                HeaderValue::try_from("v".repeat(4000)).unwrap(),
-            )
-        })
-        .collect();
+    let long = |at: u32| {
+        let name = HeaderName::try_from(format!("x-{at}")).unwrap();
+        (name, HeaderValue::try_from("v".repeat(4000)).unwrap())
+    };
+    facts.request_fields = Some((0..500).map(long).collect());
     let text = written(AuditFormat::Json, [heavy]);
     assert!(text.len() < 150_000, "{} bytes", text.len());
     assert!(telemetry.scrape().unwrap().contains("yett_audit_log_dropped_total 0"));

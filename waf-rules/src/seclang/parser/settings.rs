@@ -54,13 +54,29 @@ const DEBUG: &str = "there is no debug log; `yett explain` shows every decision 
 const NO_FILES: &str = "bodies stay in bounded memory, nothing is written to disk";
 const LINEAR: &str = "a match has no limit of its own: every request has a bound of work";
 const MEMORY: &str = "persistent collections are kept in memory, within bounds";
+const GATEWAY_RESPONSE: &str =
+    "in the gateway the profile's `response` decides: holding an answer is its business";
 const SERVER: &str = "belongs to the server: see the gateway's own configuration";
 const CONNECTIONS: &str = "connections are bounded by the gateway's listeners; use its limits";
 const HASHING: &str = "responses are not rewritten; sign links in the application";
 
 /// How some that are obeyed differ from ModSecurity's.
-pub(crate) const DIFFERS: &[(&str, &str)] =
-    &[("SecGeoLookupDb", "a MaxMind DB (`.mmdb`) of at most 256 MiB; no GeoIP Legacy (`.dat`)")];
+pub(crate) const DIFFERS: &[(&str, &str)] = &[
+    (
+        "SecAuditLogParts",
+        "B, F and H can be left out, as A and Z cannot; all others are never written",
+    ),
+    ("SecGeoLookupDb", "a MaxMind DB (`.mmdb`) of at most 256 MiB; no GeoIP Legacy (`.dat`)"),
+    ("SecResponseBodyAccess", GATEWAY_RESPONSE),
+    ("SecResponseBodyLimit", "up to the bound of the profile, never above it"),
+    ("SecResponseBodyMimeType", GATEWAY_RESPONSE),
+    ("SecResponseBodyMimeTypesClear", GATEWAY_RESPONSE),
+    ("SecRequestBodyLimit", "up to the bound of the profile, never above it"),
+    (
+        "SecRuleEngine",
+        "in the gateway the profile's `mode` decides; where the rules say less it warns (Y044)",
+    ),
+];
 
 pub(crate) static DIRECTIVES: &[Setting] = &[
     applied("SecArgumentSeparator"),
