@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use waf_rules::{Explanation, Match, Outcome, Profile, Transaction};
 
 use super::paint::{Ink, Paint, Table, bytes, cut, safe};
 use super::subject::{Config, Subject, SubjectArgs};
+use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::compile::Step;
 use crate::base::decision::Mode;
@@ -163,6 +165,7 @@ fn wire(request: &TestRequest) -> Request {
 }
 
 fn feed(mut tx: Transaction, request: &Request, client: IpAddr) -> Transaction {
+    tx.time(UNIX_EPOCH + Duration::from_micros(Now::read().unix_us));
     tx.connection(client, 0, IpAddr::from([0, 0, 0, 0]), 0);
     tx.request_line(&request.method, &request.target, &request.protocol);
     request.headers.iter().for_each(|(name, value)| tx.header(name, value));

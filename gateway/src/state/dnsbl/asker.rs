@@ -46,10 +46,8 @@ pub struct Asker {
 /// Where an answer is to come from.
 enum Source {
     Question(Arc<Question>),
-    /// The list cannot have such an address.
-    Clear,
-    /// It cannot be asked now.
-    None,
+    /// Nobody is asked: there is no need, or no way now.
+    Known(Said),
 }
 
 impl Asker {
@@ -91,12 +89,8 @@ impl Asker {
         let mut listings = Listings::new();
         for (at, (list, source)) in lists.iter().zip(&sources).enumerate() {
             let said = match source {
-                Source::Question(question) => question
-                    .answer_before(deadline)
-                    .await
-                    .map_or(Said::Nothing, |answer| answer.said),
-                Source::Clear => Said::Clear,
-                Source::None => Said::Nothing,
+                Source::Question(question) => question.said_before(deadline).await,
+                Source::Known(said) => *said,
             };
             match said {
                 Said::Listed(answer) => listings.push((at, answer)),
@@ -109,15 +103,20 @@ impl Asker {
 
     fn source(self: &Arc<Self>, list: &List, address: IpAddr, now: Instant) -> Source {
         let key = (list.zone.clone(), address);
-        if let Some(known) = self.known.get(&key).filter(|known| !known.is_stale(now)) {
-            return Source::Question(known);
+        let known = self.known.get(&key);
+        if let Some(current) = known.as_ref().filter(|known| !known.is_stale(now)) {
+            return Source::Question(current.clone());
         }
-        let Some(name) = list.list.question(address) else { return Source::Clear };
+        let before = known.map_or(Said::Nothing, |known| known.said());
+        // A list that cannot have such an address does not have it.
+        let Some(name) = list.list.question(address) else { return Source::Known(Said::Clear) };
         if list.rests(now) {
-            return Source::None;
+            return Source::Known(before);
         }
-        let Ok(permit) = self.under_way.clone().try_acquire_owned() else { return Source::None };
-        let fresh = Arc::new(Question::new(now));
+        let Ok(permit) = self.under_way.clone().try_acquire_owned() else {
+            return Source::Known(before);
+        };
+        let fresh = Arc::new(Question::new(before, now));
         let entry = self.known.entry(key);
         let entry = entry.or_insert_with_if(|| fresh.clone(), |known| known.is_stale(now));
         let question = entry.into_value();

@@ -18,6 +18,8 @@ const FAILURE_KEPT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Question {
     asked: Instant,
+    /// What was said of the address before: it counts while nothing newer is known (RFC 8767).
+    before: Said,
     answer: OnceLock<Answer>,
     told: Notify,
 }
@@ -48,8 +50,16 @@ impl Answer {
 }
 
 impl Question {
-    pub(super) fn new(now: Instant) -> Question {
-        Question { asked: now, answer: OnceLock::new(), told: Notify::new() }
+    pub(super) fn new(before: Said, now: Instant) -> Question {
+        Question { asked: now, before, answer: OnceLock::new(), told: Notify::new() }
+    }
+
+    /// What is known by now.
+    pub(super) fn said(&self) -> Said {
+        match self.answer.get().map(|answer| answer.said) {
+            None | Some(Said::Nothing) => self.before,
+            Some(said) => said,
+        }
     }
 
     /// It is time to ask anew. What never got an answer, though its time is over, was lost.
@@ -65,17 +75,16 @@ impl Question {
         self.told.notify_waiters();
     }
 
-    /// The answer, if it comes in time.
-    pub(super) async fn answer_before(&self, deadline: time::Instant) -> Option<Answer> {
+    /// What is known once there is an answer, or no more time.
+    pub(super) async fn said_before(&self, deadline: time::Instant) -> Said {
         loop {
             let told = self.told.notified();
             tokio::pin!(told);
             // From here on no answer is missed.
             told.as_mut().enable();
-            if let Some(answer) = self.answer.get() {
-                return Some(*answer);
+            if self.answer.get().is_some() || time::timeout_at(deadline, told).await.is_err() {
+                return self.said();
             }
-            time::timeout_at(deadline, told).await.ok()?;
         }
     }
 }

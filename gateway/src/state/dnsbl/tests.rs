@@ -199,14 +199,34 @@ fn answers_age_within_bounds() {
         (said, u32::MAX, 3_600),
         (Said::Nothing, 600, 10),
     ] {
-        let question = Question::new(start);
+        let question = Question::new(Said::Nothing, start);
         let before = start + Duration::from_secs(1);
         assert!(!question.is_stale(before), "it is on its way");
         question.answer(Answer::kept(said, Duration::from_secs(ttl_s.into()), start));
         let end = start + Duration::from_secs(kept_s);
         assert!(!question.is_stale(end - SHORT) && question.is_stale(end), "{said:?} {ttl_s}");
     }
-    assert!(Question::new(start).is_stale(start + Duration::from_secs(6)), "it was lost");
+    assert!(
+        Question::new(Said::Nothing, start).is_stale(start + Duration::from_secs(6)),
+        "it was lost"
+    );
+}
+
+/// A list that is down says what it said last, as long as that is kept.
+#[test]
+fn an_old_answer_counts_until_there_is_a_new_one() {
+    let start = Instant::now();
+    let listed = Said::Listed([127, 0, 0, 2].into());
+    for (answer, expected) in
+        [(None, listed), (Some(Said::Nothing), listed), (Some(Said::Clear), Said::Clear)]
+    {
+        let question = Question::new(listed, start);
+        if let Some(said) = answer {
+            question.answer(Answer::kept(said, LONG, start));
+        }
+        assert_eq!(question.said(), expected, "{answer:?}");
+    }
+    assert_eq!(Question::new(Said::Nothing, start).said(), Said::Nothing);
 }
 
 #[tokio::test]
