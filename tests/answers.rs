@@ -190,13 +190,15 @@ fn what_the_service_is_asked_for() {
         let request = Request::get(path)
             .header("accept-encoding", "gzip, br")
             .header("range", "bytes=0-3")
-            .header("if-range", "\"a\"");
+            .header("if-range", "\"a\"")
+            .header("request-range", "bytes=0-1");
         assert_eq!(request.send(gateway.address()).status, 200);
         let seen = origin.seen().pop().unwrap();
         let coding = if watched { "identity" } else { "gzip, br" };
         assert_eq!(seen.all("accept-encoding"), [coding], "{path}");
         assert_eq!(seen.header("range").is_none(), watched, "{path}");
         assert_eq!(seen.header("if-range").is_none(), watched, "{path}");
+        assert_eq!(seen.header("request-range").is_none(), watched, "{path}");
     }
 }
 

@@ -21,6 +21,7 @@ mod health;
 mod hostile;
 mod http2;
 mod identity;
+mod inspected;
 mod lists;
 #[path = "../waf-rules/tests/material/mod.rs"]
 mod material;

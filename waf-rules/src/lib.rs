@@ -60,6 +60,7 @@ pub use engine::{
 };
 pub use explain::{AtLevel, Explanation, Weight, explain};
 pub use language::{Feature, FeatureKind, Support, features};
+pub use load::FileStamp;
 pub use operator::{AddressList, Listing};
 pub use plan::settings::Over;
 pub use profile::{Bounds, Exclusion, Profile, ProfileError, ProfileOptions, RuleSelector};

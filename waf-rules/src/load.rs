@@ -1,8 +1,10 @@
 //! Inputs to assembly: reads files, follows includes, collects every problem with its place.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use sha1_smol::Sha1;
 
@@ -29,12 +31,26 @@ pub(crate) enum Input {
     },
 }
 
+/// Size and time of a file or folder: whether it is worth reading again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStamp(Option<(u64, SystemTime)>);
+
+impl FileStamp {
+    /// What is there now, behind links; nothing may be.
+    pub fn of(path: &Path) -> Self {
+        let about = std::fs::metadata(path).ok();
+        Self(about.and_then(|about| Some((about.len(), about.modified().ok()?))))
+    }
+}
+
 /// What a load yields.
 pub(crate) struct Loaded {
     pub(crate) program: Program,
     pub(crate) courses: Courses,
     pub(crate) version: String,
     pub(crate) notices: Vec<String>,
+    /// Everything that was read, and the folders that were searched for it.
+    pub(crate) files: BTreeMap<PathBuf, FileStamp>,
     /// For profiles that are given no other.
     pub(crate) collections: Arc<MemoryCollections>,
 }
@@ -69,6 +85,13 @@ enum Home {
 }
 
 impl Home {
+    fn path_of(&self, name: &str) -> Option<PathBuf> {
+        match self {
+            Self::Builtin => None,
+            Self::Folder(folder) => Some(folder.join(name)),
+        }
+    }
+
     /// The folder a file is in.
     fn of(file: &Path) -> Self {
         Self::Folder(file.parent().map(Path::to_path_buf).unwrap_or_default())
@@ -82,6 +105,7 @@ struct Loader {
     assembly: Assembly,
     problems: Vec<LexError>,
     failures: Vec<LoadError>,
+    files: RefCell<BTreeMap<PathBuf, FileStamp>>,
 }
 
 impl Loader {
@@ -98,13 +122,26 @@ impl Loader {
     }
 
     fn files(&mut self, path: &Path) {
+        self.searched(path);
         match include::expand(Path::new(""), &path.to_string_lossy()) {
             Ok(files) => files.iter().for_each(|file| self.file(file, 0)),
             Err(message) => self.failures.push(LoadError::file(path.to_string_lossy(), message)),
         }
     }
 
+    /// Files may come and go where a pattern looks for them.
+    fn searched(&self, pattern: &Path) {
+        let folder = pattern.parent().filter(|folder| !folder.as_os_str().is_empty());
+        self.read(folder.unwrap_or(Path::new(".")));
+    }
+
+    /// Notes what a file looks like before it is read.
+    fn read(&self, path: &Path) {
+        note(&self.files, path.to_owned());
+    }
+
     fn file(&mut self, path: &Path, depth: usize) {
+        self.read(path);
         let home = Home::of(path);
         match include::read(path) {
             Ok(text) => self.source(&path.to_string_lossy(), &text, home, depth),
@@ -146,6 +183,7 @@ impl Loader {
                 .problems
                 .push(LexError { span, message: "built-in rules include no files".to_owned() });
         };
+        self.searched(&folder.join(&path.text));
         match include::expand(folder, &path.text) {
             Ok(files) => {
                 let wanted = files.iter().filter(|file| !optional || file.exists());
@@ -158,6 +196,7 @@ impl Loader {
 
     /// A file that cannot be read is the including line's problem.
     fn included(&mut self, path: &Path, span: Span, depth: usize) {
+        self.read(path);
         match include::read(path) {
             Ok(text) => {
                 self.source(&path.to_string_lossy(), &text, Home::of(path), depth);
@@ -170,16 +209,20 @@ impl Loader {
     }
 
     fn finish(self) -> Result<Loaded, LoadErrors> {
-        let Self { sources, homes, mut assembly, mut problems, mut failures } = self;
+        let Self { sources, homes, mut assembly, mut problems, mut failures, files } = self;
         let notices = notices(&sources, &mut assembly);
         let digest = RefCell::new(Sha1::new());
         let read = |span: Span, name: &str| {
-            let text = data(&homes[span.source as usize], name)?;
+            let home = &homes[span.source as usize];
+            home.path_of(name).into_iter().for_each(|path| note(&files, path));
+            let text = data(home, name)?;
             digest.borrow_mut().update(text.as_bytes());
             Ok(text)
         };
         let geo = assembly.settings.geo_database.take().and_then(|path| {
-            let read = places(&homes[path.span.source as usize], &path.text);
+            let home = &homes[path.span.source as usize];
+            home.path_of(&path.text).into_iter().for_each(|path| note(&files, path));
+            let read = places(home, &path.text);
             read.map_err(|message| problems.push(LexError { span: path.span, message })).ok()
         });
         if let Some(database) = &geo {
@@ -195,8 +238,14 @@ impl Loader {
         }
         let version = version(&sources, digest.into_inner());
         let (courses, collections) = (Courses::default(), Arc::default());
-        Ok(Loaded { program, courses, version, notices, collections })
+        let files = files.into_inner();
+        Ok(Loaded { program, courses, version, notices, files, collections })
     }
+}
+
+/// The first look counts: what changed after it was not read.
+fn note(files: &RefCell<BTreeMap<PathBuf, FileStamp>>, path: PathBuf) {
+    files.borrow_mut().entry(path).or_insert_with_key(|path| FileStamp::of(path));
 }
 
 fn data(home: &Home, name: &str) -> Result<String, String> {

@@ -1,11 +1,12 @@
 //! A loaded rule set: immutable, shared, cheap to clone.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::collection::MemoryCollections;
-use crate::load::{self, Input, Loaded};
+use crate::load::{self, FileStamp, Input, Loaded};
 use crate::plan::course::{Course, Pins};
 use crate::plan::{Meta, Program};
 use crate::seclang::error::LoadErrors;
@@ -47,6 +48,12 @@ impl Ruleset {
     /// What was accepted without effect, or acts on no rule: one line each, with its place.
     pub fn notices(&self) -> &[String] {
         &self.0.notices
+    }
+
+    /// The files that it was made of, as they were then: rules, includes, lists and databases, and the folders where patterns
+    /// found them. Whoever wants to know of changes looks at these again.
+    pub fn files(&self) -> &BTreeMap<PathBuf, FileStamp> {
+        &self.0.files
     }
 
     /// Names of rule sets that are part of it, as their `SecComponentSignature` says.

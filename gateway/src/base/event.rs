@@ -1,6 +1,6 @@
 //! The one record of one request. Logs, metrics, traces, audit and detection are made from it and from nothing else.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,6 +100,12 @@ pub struct AuditFacts {
     pub matches: Option<Vec<Match>>,
     /// Version of the rules.
     pub ruleset: String,
+    /// Names of rule sets in them (`SecComponentSignature`).
+    pub components: Vec<String>,
+    /// `SecSensorId`; empty: none.
+    pub sensor_id: String,
+    /// The address that the client connected to.
+    pub server: Option<SocketAddr>,
 }
 
 /// How much of a message the rules saw.
@@ -176,7 +182,7 @@ impl LimitDecision {
 #[derive(Debug)]
 pub struct UpstreamFacts {
     pub service: Arc<str>,
-    pub endpoint: Option<std::net::SocketAddr>,
+    pub endpoint: Option<SocketAddr>,
     /// Connections tried, 1 without retries.
     pub attempts: u32,
     pub reused: bool,

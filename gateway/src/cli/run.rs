@@ -1,6 +1,7 @@
 //! `yett run`: read, compile, bind, serve, drain.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+use waf_rules::FileStamp;
 
 use super::control::GatewayControl;
 use super::{CONFIG, ProcessArgs, SYSTEM, install_log};
@@ -219,25 +221,67 @@ fn watch_files(source: &Source, live: &Arc<Live>, reloader: &Arc<Reloader>) {
     let (source, live, reloader) = (source.clone(), live.clone(), reloader.clone());
     let runtime = Handle::current();
     runtime.spawn(async move {
-        let mut seen = stamp(&source);
+        let mut seen = Seen { configuration: stamp(&source), ..Seen::default() };
         let mut ticks = tokio::time::interval(WATCH_INTERVAL);
         loop {
             ticks.tick().await;
             let (source, live, reloader, before) =
                 (source.clone(), live.clone(), reloader.clone(), seen.clone());
-            let looked = tokio::task::spawn_blocking(move || {
-                refresh_certificates(&live);
-                let now = stamp(&source);
-                if now != before {
-                    reloader.reload_if_changed();
-                }
-                now
-            });
+            let looked =
+                tokio::task::spawn_blocking(move || before.look(&source, &live, &reloader));
             if let Ok(now) = looked.await {
                 seen = now;
             }
         }
     });
+}
+
+/// What the files looked like.
+#[derive(Clone, Default)]
+struct Seen {
+    configuration: Option<files::Stamp>,
+    /// Files of rules that are not what was loaded. They are read once they have stopped changing, because a part of a rule
+    /// file is a rule file as well.
+    changed: RuleFiles,
+    /// Those that were tried like this: a file that is refused is not read again before it changes.
+    tried: RuleFiles,
+}
+
+type RuleFiles = BTreeMap<PathBuf, FileStamp>;
+
+impl Seen {
+    /// Reloads what is worth it.
+    fn look(mut self, source: &Source, live: &Live, reloader: &Reloader) -> Seen {
+        refresh_certificates(live);
+        let configuration = stamp(source);
+        if configuration != self.configuration {
+            reloader.reload_if_changed();
+            self.configuration = configuration;
+        }
+        let changed = changed_rules(&live.load());
+        if !changed.is_empty() && changed == self.changed && changed != self.tried {
+            log::info!(target: "yett", "rule files changed");
+            // What is wrong with them is logged where it is found.
+            let _ = reloader.reload();
+            self.tried = changed.clone();
+        }
+        Seen { changed, ..self }
+    }
+}
+
+fn changed_rules(snapshot: &Snapshot) -> RuleFiles {
+    let plans = snapshot.routes.iter().filter_map(|route| route.waf.as_ref());
+    // Thousands of routes share a few rule sets.
+    let rulesets: BTreeMap<&str, &RuleFiles> = plans
+        .chain(&snapshot.watch)
+        .map(|plan| plan.profile.ruleset())
+        .map(|ruleset| (ruleset.version(), ruleset.files()))
+        .collect();
+    let looked = |(path, loaded): (&PathBuf, &FileStamp)| {
+        let now = FileStamp::of(path);
+        (now != *loaded).then(|| (path.clone(), now))
+    };
+    rulesets.into_values().flatten().filter_map(looked).collect()
 }
 
 fn stamp(source: &Source) -> Option<files::Stamp> {

@@ -67,7 +67,7 @@ pub(super) fn begin(
     }
     // What is watched is not here any more; it is written when the watching ends.
     match bodiless {
-        true => matches::log(telemetry, context.exchange()?),
+        true => matches::log(telemetry, context.exchange()?, response.status.as_u16()),
         false => matches::log_so_far(telemetry, context.exchange()?),
     }
     Ok(())
@@ -109,7 +109,7 @@ fn look(
         }
     };
     match appetite {
-        Some(appetite) => watch(telemetry, session, context, &appetite),
+        Some(appetite) => watch(telemetry, session, response.status, context, &appetite),
         None => Ok(()),
     }
 }
@@ -117,11 +117,12 @@ fn look(
 fn watch(
     telemetry: &Arc<Telemetry>,
     session: &mut Session,
+    status: StatusCode,
     context: &mut Context,
     appetite: &AnswerAppetite,
 ) -> Result<()> {
     let exchange = context.exchange()?;
-    let conclude = matches::conclude(telemetry, exchange);
+    let conclude = matches::conclude(telemetry, exchange, status.as_u16());
     let Some(inspection) = exchange.inspection.take() else { return Ok(()) };
     let back: Back = Arc::new(Mutex::new(None));
     context.watched = Some(back.clone());

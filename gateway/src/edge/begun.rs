@@ -77,8 +77,8 @@ pub(super) fn finish(
     answer: Option<&HeaderMap>,
     end: End,
 ) {
-    matches::log(telemetry, &mut exchange);
-    let audit = audit::facts(&mut exchange, head, answer);
+    matches::log(telemetry, &mut exchange, end.status);
+    let audit = audit::facts(&mut exchange, head, answer, end.status);
     let mut event = exchange.finish(head, end);
     event.audit = audit;
     telemetry.record(event);

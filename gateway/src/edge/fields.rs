@@ -121,7 +121,8 @@ pub(super) fn stays_here(name: &HeaderName, forward: &Forward) -> bool {
 /// What a client may not ask for when somebody looks at the answer. A range is a piece of an answer: a leak that is
 /// fetched in pieces matches no rule (CVE-2022-39958). A service may always send the whole (RFC 9110 §14.2).
 fn is_of_answers(name: &HeaderName) -> bool {
-    *name == ACCEPT_ENCODING || *name == RANGE || *name == IF_RANGE
+    // `Request-Range` is what Apache httpd takes for `Range` of old clients.
+    *name == ACCEPT_ENCODING || *name == RANGE || *name == IF_RANGE || *name == "request-range"
 }
 
 /// Calls `put` with each field that a service gets from us. None of the client's has such a name any more.

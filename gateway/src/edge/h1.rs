@@ -341,11 +341,11 @@ async fn refuse(
     let trace = Trace::of(&http::HeaderMap::new(), false);
     let raw = RawHead::new(&bytes[..bytes.len().min(connection.listener.bounds.head.0)]);
     let mut exchange = pipeline::refused(gateway.live.load(), arrival, trace.context, finding, raw);
-    matches::log(&gateway.telemetry, &mut exchange);
     let Some(finding) = exchange.ledger.decisive_finding() else { return };
     let reply = Reply::problem(finding, trace.context.request_id().as_str());
     let reply = reply.filter(|_| !raw.is_simple());
     let status = reply.as_ref().map_or(0, |reply| reply.status.as_u16());
+    matches::log(&gateway.telemetry, &mut exchange, status);
     let answer = reply.map(|reply| reply.into_bytes(false)).unwrap_or_default();
     begun::finish(&gateway.telemetry, exchange, None, None, End { status, ..End::default() });
     // The client may be gone; there is nobody left to tell.

@@ -10,10 +10,10 @@ use crate::stages::waf::decide::Inspection;
 use crate::telemetry::Telemetry;
 use crate::telemetry::waf_log::About;
 
-/// Runs the rules of the logging phase and writes what matched. Nothing to do where nobody reads it: then the event's
-/// making is the end of the inspection.
-pub(super) fn log(telemetry: &Telemetry, exchange: &mut Exchange) {
-    write_after(telemetry, exchange, |inspection| inspection.close(Now::read()));
+/// Runs the rules of the logging phase and writes what matched, before an answer of this status ends; 0: there is none.
+/// Nothing to do where nobody reads it: then the event's making is the end of the inspection.
+pub(super) fn log(telemetry: &Telemetry, exchange: &mut Exchange, status: u16) {
+    write_after(telemetry, exchange, |inspection| inspection.close(Now::read(), status));
 }
 
 /// Writes what has matched up to the head of an answer that is not looked into further: go-ftw reads the head, and then
@@ -38,13 +38,17 @@ fn write_after(
 }
 
 /// The same for an inspection that goes with the answer's body.
-pub(super) fn conclude(telemetry: &Arc<Telemetry>, exchange: &Exchange) -> Option<Conclude> {
+pub(super) fn conclude(
+    telemetry: &Arc<Telemetry>,
+    exchange: &Exchange,
+    status: u16,
+) -> Option<Conclude> {
     if !telemetry.waf_log().is_on() {
         return None;
     }
     let (telemetry, about) = (telemetry.clone(), about(exchange));
     Some(Box::new(move |inspection| {
-        inspection.close(Now::read());
+        inspection.close(Now::read(), status);
         telemetry.waf_log().write(&about, inspection.unlogged());
     }))
 }

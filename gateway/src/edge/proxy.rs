@@ -108,9 +108,11 @@ impl Proxy {
     /// Answers with the decisive finding.
     async fn refuse(&self, session: &mut Session, context: &mut Context) -> Result<()> {
         let exchange = context.exchange()?;
-        matches::log(&self.telemetry, exchange);
         let Some(finding) = exchange.ledger.decisive_finding() else { return Ok(()) };
-        let Some(reply) = Reply::problem(finding, exchange.trace.request_id().as_str()) else {
+        let reply = Reply::problem(finding, exchange.trace.request_id().as_str());
+        let status = reply.as_ref().map_or(0, |reply| reply.status.as_u16());
+        matches::log(&self.telemetry, exchange, status);
+        let Some(reply) = reply else {
             session.set_keepalive(None);
             session.as_downstream_mut().shutdown().await;
             return Ok(());
@@ -209,8 +211,8 @@ impl ProxyHttp for Proxy {
         let Some(respond) = exchange.route().and_then(|route| route.respond.clone()) else {
             return Ok(false);
         };
-        matches::log(&self.telemetry, exchange);
         let reply = Reply::configured(&respond, &exchange.answer_fields);
+        matches::log(&self.telemetry, exchange, reply.status.as_u16());
         let head_only = session.req_header().method == http::Method::HEAD;
         reply.write(session, head_only).await?;
         Ok(true)
@@ -282,13 +284,13 @@ impl ProxyHttp for Proxy {
 
     fn response_body_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         _: &mut Option<Bytes>,
         end: bool,
         context: &mut Context,
     ) -> Result<Option<Duration>> {
         if end {
-            matches::log(&self.telemetry, context.exchange()?);
+            matches::log(&self.telemetry, context.exchange()?, answered(session));
         }
         Ok(None)
     }

@@ -230,16 +230,20 @@ impl Exchange {
             (None, None) => Outcome::Allowed,
         };
         let (findings, timings) = self.ledger.close();
+        let mut request = match self.sent.take() {
+            Some(sent) => *sent,
+            None => request_facts(self.reading, head),
+        };
+        if let Some(inspection) = &self.inspection {
+            inspection.mask(&mut request);
+        }
         Box::new(Event {
             unix_us: self.started.unix_us,
             trace: self.trace,
             listener: self.connection.listener.name.clone(),
             generation: self.snapshot.generation,
             route,
-            request: match self.sent.take() {
-                Some(sent) => *sent,
-                None => request_facts(self.reading, head),
-            },
+            request,
             identity: self.identity.take().map(|identity| IdentityFacts {
                 issuer: identity.issuer_name.clone(),
                 subject_hash: self.snapshot.subjects.hash(&identity.issuer, &identity.subject),
@@ -247,7 +251,7 @@ impl Exchange {
             }),
             findings,
             waf: match self.inspection.take() {
-                Some(inspection) => Some(inspection.into_facts(Now::read())),
+                Some(inspection) => Some(inspection.into_facts(Now::read(), end.status)),
                 None => self.sampled_out.map(|plan| plan.sampled_out()),
             },
             audit: None,

@@ -59,6 +59,10 @@ fn json(event: &Event, audit: &AuditFacts, out: &mut Vec<u8>) {
             json.plain("id", event.trace.request_id().as_str());
             json.plain("client_ip", request.client.ip);
             json.number("client_port", port(event));
+            if let Some(server) = audit.server {
+                json.plain("host_ip", server.ip().to_canonical());
+                json.number("host_port", server.port());
+            }
             json.flag("is_interrupted", is_interrupted(event));
             json.nest("request", |json| {
                 json.text("method", method(event), TEXT_BYTES);
@@ -78,6 +82,10 @@ fn json(event: &Event, audit: &AuditFacts, out: &mut Vec<u8>) {
                 json.plain("connector", concat!("yett/", env!("CARGO_PKG_VERSION")));
                 json.plain("rule_engine", engine(event));
                 json.text("ruleset", &audit.ruleset, TEXT_BYTES);
+                json.texts("components", &audit.components, TEXT_BYTES);
+                if !audit.sensor_id.is_empty() {
+                    json.text("sensor_id", &audit.sensor_id, TEXT_BYTES);
+                }
             });
             if let Some(matches) = &audit.matches {
                 json.number("messages_total", matches.len() as u64);
@@ -119,9 +127,11 @@ fn native(event: &Event, audit: &AuditFacts) -> String {
         let _ = write!(out, "--{boundary}-{letter}--\n{text}\n");
     };
     let id = event.trace.request_id();
-    let (client, port, peer) = (request.client.ip, port(event), request.client.peer);
+    let (client, port) = (request.client.ip, port(event));
+    let server = audit.server.unwrap_or(request.client.peer);
+    let (server, server_port) = (server.ip().to_canonical(), server.port());
     let time = apache_time(event.unix_us);
-    part('A', &format!("[{time}] {} {client} {port} {} {}", id.as_str(), peer.ip(), peer.port()));
+    part('A', &format!("[{time}] {} {client} {port} {server} {server_port}", id.as_str()));
     if let Some(fields) = &audit.request_fields {
         let (method, target) = (line(method(event)), line(&target(event)));
         let version = version(request.version);
@@ -167,12 +177,15 @@ fn trailer(event: &Event, audit: &AuditFacts, matches: &[Match]) -> String {
     }
     let micros = event.duration.as_micros();
     let _ = writeln!(out, "Stopwatch: {} {micros} (- - -)", event.unix_us);
-    let _ = writeln!(
-        out,
-        "Producer: yett/{}; rules {}",
-        env!("CARGO_PKG_VERSION"),
-        line(&audit.ruleset)
-    );
+    let version = env!("CARGO_PKG_VERSION");
+    let _ = write!(out, "Producer: yett/{version}; rules {}", line(&audit.ruleset));
+    for component in &audit.components {
+        let _ = write!(out, "; {}", line(component));
+    }
+    out.push('\n');
+    if !audit.sensor_id.is_empty() {
+        let _ = writeln!(out, "Sensor-Id: \"{}\"", line(&audit.sensor_id));
+    }
     let _ = writeln!(out, "Engine-Mode: \"{}\"", engine(event));
     out
 }

@@ -50,13 +50,18 @@ impl<'b> Json<'b> {
     /// A text of at most `bound` bytes before escaping; a cut one ends in `…`.
     pub(crate) fn text(&mut self, name: &str, text: &str, bound: usize) {
         self.name(name);
-        self.quoted(|out| {
-            let shown = cut(text, bound);
-            escape(out, shown);
-            if shown.len() < text.len() {
-                out.extend_from_slice("…".as_bytes());
-            }
-        });
+        self.quoted(|out| escape_cut(out, text, bound));
+    }
+
+    /// A list of such texts.
+    pub(crate) fn texts(&mut self, name: &str, texts: &[String], bound: usize) {
+        self.name(name);
+        self.0.push(b'[');
+        for text in texts {
+            self.comma();
+            self.quoted(|out| escape_cut(out, text, bound));
+        }
+        self.0.push(b']');
     }
 
     /// A text of our own making that needs no escaping: addresses, times, hexadecimal.
@@ -102,6 +107,14 @@ impl<'b> Json<'b> {
 /// The longest head of `text` within `bound` bytes that ends between characters.
 pub(crate) fn cut(text: &str, bound: usize) -> &str {
     &text[..text.floor_char_boundary(bound)]
+}
+
+fn escape_cut(out: &mut Vec<u8>, text: &str, bound: usize) {
+    let shown = cut(text, bound);
+    escape(out, shown);
+    if shown.len() < text.len() {
+        out.extend_from_slice("…".as_bytes());
+    }
 }
 
 fn escape(out: &mut Vec<u8>, text: &str) {

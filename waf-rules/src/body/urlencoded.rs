@@ -37,7 +37,7 @@ pub(crate) fn decode_path(path: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends the decoded text; false when an escape was invalid.
-fn decode(text: &[u8], out: &mut Vec<u8>) -> bool {
+pub(crate) fn decode(text: &[u8], out: &mut Vec<u8>) -> bool {
     decode_with(text, b' ', out)
 }
 

@@ -1,17 +1,20 @@
 //! `sanitise...`: what must not be shown is masked in every match before the caller reads it. A rule that
 //! masks in a later phase comes too late for what was logged before.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::Transaction;
 use super::eval::Run;
 use super::outcome::Match;
 use super::state::State;
 use crate::action::Sanitise;
+use crate::body::urlencoded;
 use crate::variable::Store;
 
 /// Different values that one transaction masks: names come from rules, values from clients.
 const SECRETS_MAX: usize = 64;
+/// As much of a value is looked for as a message can show.
+const SECRET_BYTES_MAX: usize = 1_024;
 /// Shorter values are masked where they stand, but not searched for in texts: they occur everywhere.
 const SECRET_BYTES_MIN: usize = 3;
 const MASK: &str = "****";
@@ -32,6 +35,7 @@ impl Run<'_> {
         let sanitise = match (sanitise, &self.state.matched.last) {
             (Sanitise::Matched, Some(last)) => {
                 let label = self.label(last);
+                self.note_value();
                 match label.split_once(':') {
                     Some((variable, key)) => owner(variable, key.as_bytes()),
                     None => return self.state.note_masked(Masked::Target(label)),
@@ -42,6 +46,17 @@ impl Run<'_> {
         };
         self.state.note_masked(sanitise);
     }
+
+    /// The value that matched is masked wherever else it stands: messages show it by macros.
+    fn note_value(&mut self) {
+        let Some(last) = self.state.matched.last else { return };
+        let content = self.buffer(last.content);
+        let value = self.state.buffers.bytes(content);
+        if value.len() >= SECRET_BYTES_MIN {
+            let value = value[..value.len().min(SECRET_BYTES_MAX)].to_vec();
+            self.state.note_masked(Masked::Value(value));
+        }
+    }
 }
 
 /// What is to be masked.
@@ -50,6 +65,8 @@ pub(super) enum Masked {
     Named(Sanitise),
     /// A target as a match shows it.
     Target(String),
+    /// A value, wherever it stands.
+    Value(Vec<u8>),
 }
 
 /// The name behind a target: masking `ARGS:x` masks the argument wherever it shows.
@@ -81,7 +98,7 @@ impl Masked {
             Self::Named(Sanitise::ResponseHeader(name)) => {
                 variable == "RESPONSE_HEADERS" && is(name)
             }
-            Self::Named(Sanitise::Matched) => false,
+            Self::Named(Sanitise::Matched) | Self::Value(_) => false,
         }
     }
 }
@@ -93,11 +110,15 @@ impl State {
         }
     }
 
-    /// Values of what is masked by name, each once.
+    /// Values of what is masked, each once.
     fn secrets(&self) -> Vec<&[u8]> {
         let mut secrets: Vec<&[u8]> = Vec::new();
         for masked in &self.masked {
             let (stores, name): (&[Store], &[u8]) = match masked {
+                Masked::Value(value) => {
+                    secrets.push(value);
+                    continue;
+                }
                 Masked::Named(Sanitise::Argument(name)) => {
                     (&[Store::ArgsGet, Store::ArgsPost], name)
                 }
@@ -117,13 +138,20 @@ impl State {
         secrets
     }
 
+    /// Finds values that are masked. The longest first: one may begin another.
+    fn finder(&self) -> Option<AhoCorasick> {
+        let mut builder = AhoCorasick::builder();
+        builder.ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest);
+        builder.build(self.secrets()).ok()
+    }
+
     /// Masks what was noted in every match so far. Linear in the texts: one automaton for all values
     /// (CVE-2025-47947, CVE-2025-48866).
     pub(super) fn mask_matches(&mut self) {
         if self.masked.is_empty() {
             return;
         }
-        let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(self.secrets()).ok();
+        let finder = self.finder();
         let masked = std::mem::take(&mut self.masked);
         for found in &mut self.record.matches {
             let covered = masked.iter().any(|masked| masked.covers(&found.target));
@@ -153,6 +181,12 @@ fn mask(found: &mut Match, covered: bool, finder: Option<&AhoCorasick>) {
     found.matched = clean;
 }
 
+fn decoded(text: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    urlencoded::decode(text.as_bytes(), &mut decoded);
+    decoded
+}
+
 fn replaced(text: &str, finder: &AhoCorasick) -> String {
     let mut clean = Vec::with_capacity(text.len());
     finder.replace_all_with_bytes(text.as_bytes(), &mut clean, |_, _, out| {
@@ -167,5 +201,46 @@ impl Transaction {
     /// for records that the caller makes itself. Matches are masked already, after each phase.
     pub fn is_sanitised(&self, target: &str) -> bool {
         self.state.masked.iter().any(|masked| masked.covers(target))
+    }
+
+    /// A text of such a record without the values that rules asked to mask. `None`: there is nothing to mask in it.
+    pub fn sanitised(&self, text: &str) -> Option<String> {
+        if self.state.masked.is_empty() {
+            return None;
+        }
+        let finder = self.state.finder().filter(|finder| finder.patterns_len() > 0)?;
+        finder.is_match(text).then(|| replaced(text, &finder))
+    }
+
+    /// A query as the client wrote it, likewise: by the names of its arguments, and by what stands in their values once their
+    /// escapes are decoded.
+    pub fn sanitised_query(&self, query: &str) -> Option<String> {
+        if self.state.masked.is_empty() {
+            return None;
+        }
+        let separator = char::from(self.profile().ruleset().program().settings.argument_separator);
+        let finder = self.state.finder().filter(|finder| finder.patterns_len() > 0);
+        let mut changed = false;
+        let shown: Vec<String> = query
+            .split(separator)
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                let (name_text, value_text) = (decoded(name), decoded(value));
+                let target = format!("ARGS:{}", String::from_utf8_lossy(&name_text));
+                let holds =
+                    |text: &[u8]| finder.as_ref().is_some_and(|finder| finder.is_match(text));
+                if value.is_empty() || !self.is_sanitised(&target) && !holds(&value_text) {
+                    return pair.to_owned();
+                }
+                changed = true;
+                format!("{name}={MASK}")
+            })
+            .collect();
+        changed.then(|| shown.join(&separator.to_string()))
+    }
+
+    /// Rules asked to mask something.
+    pub fn has_sanitised(&self) -> bool {
+        !self.state.masked.is_empty()
     }
 }

@@ -139,6 +139,12 @@ impl Transaction {
         }
     }
 
+    /// The body goes on behind what was fed, and the rest will not be: it is more than the caller holds.
+    pub fn body_cut(&mut self) {
+        self.state.exceed(Exceeded::RequestBody);
+        self.state.set_text(Store::InboundDataError, b"1");
+    }
+
     /// The body is complete, or there is none: parses it and runs phase 2.
     pub fn body(&mut self) -> Verdict {
         let profile = self.profile.inner();
@@ -214,6 +220,12 @@ impl Transaction {
         }
     }
 
+    /// The same for the response body.
+    pub fn response_body_cut(&mut self) {
+        self.state.exceed(Exceeded::ResponseBody);
+        self.state.set_text(Store::OutboundDataError, b"1");
+    }
+
     /// The response body is complete: runs phase 4.
     pub fn response_body(&mut self) -> Verdict {
         if self.wants_response_body() {
@@ -270,6 +282,16 @@ impl Transaction {
     /// The same, and forgets it: what a later phase detects is told apart.
     pub fn take_detected(&mut self) -> Option<Interruption> {
         self.state.record.detected.take()
+    }
+
+    /// Whether rules act, only detect, or do not run from here on: the profile's mode, or what `ctl:ruleEngine` made of it.
+    pub fn engine(&self) -> EngineMode {
+        self.state.control.engine
+    }
+
+    /// The rules want no audit record, whatever happens: `SecAuditEngine Off`, `ctl:auditEngine=Off`.
+    pub fn forbids_audit(&self) -> bool {
+        self.state.control.audit == AuditEngine::Off
     }
 
     /// Whether the rules ask for an audit record of this transaction: `SecAuditEngine`,

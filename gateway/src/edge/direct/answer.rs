@@ -52,7 +52,7 @@ impl Way<'_> {
             return Err(Error::explain(ErrorType::InternalError, "no answer was read"));
         };
         let framing = Framing::of(head);
-        matches::log(&self.gateway.telemetry, &mut self.begun.exchange);
+        matches::log(&self.gateway.telemetry, &mut self.begun.exchange, head.status.as_u16());
         let bytes = self.head_of(head, framing);
         self.note(head);
         self.write(&bytes).await?;

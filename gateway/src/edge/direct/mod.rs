@@ -143,15 +143,15 @@ impl Way<'_> {
             Some(reply) => self.reply(reply).await,
             None => {
                 self.keep = false;
-                matches::log(&self.gateway.telemetry, &mut self.begun.exchange);
+                matches::log(&self.gateway.telemetry, &mut self.begun.exchange, 0);
                 Ok(())
             }
         }
     }
 
     async fn reply(&mut self, reply: Reply) -> Result<()> {
-        matches::log(&self.gateway.telemetry, &mut self.begun.exchange);
         self.sent.status = reply.status.as_u16();
+        matches::log(&self.gateway.telemetry, &mut self.begun.exchange, self.sent.status);
         self.sent.body_bytes = reply.body.len() as u64;
         if self.begun.exchange.snapshot.audit_log.is_some() {
             self.sent.fields = Some(reply.headers.iter().cloned().collect());

@@ -37,6 +37,7 @@ impl Inspection {
     ) -> Decision<()> {
         self.tell_time(now);
         self.answer = Some(Inspected::Head);
+        self.weight = self.counts();
         self.transaction.response_line(status.as_u16(), protocol(self.version));
         for (name, value) in fields {
             self.transaction.response_header(name.as_str().as_bytes(), value.as_bytes());
@@ -59,7 +60,7 @@ impl Inspection {
                 return None;
             }
         }
-        Some(AnswerAppetite { hold: self.plan.mode == Mode::Enforce, time: plan.hold })
+        Some(AnswerAppetite { hold: self.counts() == Mode::Enforce, time: plan.hold })
     }
 
     /// A piece of the body. True: the rules have as much as they want.
@@ -87,14 +88,21 @@ impl Inspection {
         }
         let verdict = self.transaction.response_body();
         self.judge_answer(verdict)?;
+        self.weight = self.counts();
+        self.unseen_answer()
+    }
+
+    /// Objects to what the rules could not see of it, where that is not to pass.
+    fn unseen_answer(&mut self) -> Decision<()> {
         let rejected = self.plan.response.filter(|plan| plan.reject);
-        match (rejected, self.answer) {
-            (Some(_), Some(Inspected::Unreadable)) => {
+        let bound = self.answer_refused_at.or(rejected.map(|plan| plan.inspect));
+        match (self.answer, bound) {
+            (Some(Inspected::Unreadable), _) if rejected.is_some() => {
                 let why = self.answer_unreadable.take().unwrap_or_default();
                 Err(Finding::new(Code::WafResponseUnreadable, why))
             }
-            (Some(plan), Some(Inspected::Partial)) => {
-                let text = format!("response body larger than {} bytes", plan.inspect);
+            (Some(Inspected::Partial), Some(bound)) => {
+                let text = format!("response body larger than {bound} bytes");
                 Err(Finding::new(Code::WafResponseTooLarge, text))
             }
             _ => Ok(()),
@@ -124,9 +132,13 @@ impl Inspection {
         let room = plan.inspect - self.answer_bytes;
         let kept = bytes.len().min(room);
         self.answer_bytes += kept;
-        // The engine's bound is the same: it takes what we give.
-        let taken = self.transaction.response_body_chunk(&bytes[..kept]).is_ok();
-        let cut = kept < bytes.len() || !taken;
+        if let Err(over) = self.transaction.response_body_chunk(&bytes[..kept]) {
+            self.answer_refused_at = Some(over.bound);
+        }
+        let cut = kept < bytes.len() || self.answer_refused_at.is_some();
+        if kept < bytes.len() {
+            self.transaction.response_body_cut();
+        }
         self.answer = Some(match cut {
             _ if self.answer_unreadable.is_some() => Inspected::Unreadable,
             true => Inspected::Partial,
@@ -141,7 +153,22 @@ impl Inspection {
     }
 
     fn judge_answer(&mut self, verdict: Verdict) -> Decision<()> {
-        let Some(why) = self.objection(verdict) else { return Ok(()) };
+        let why = match verdict {
+            // The request was, and that it was did not count.
+            Verdict::Deny(_) if self.ended => return Ok(()),
+            Verdict::Deny(why) => {
+                self.weight = self.plan.mode;
+                why
+            }
+            Verdict::Pass => {
+                let Some(why) = self.transaction.take_detected() else { return Ok(()) };
+                self.weight = Mode::Monitor;
+                why
+            }
+        };
+        if std::mem::replace(&mut self.answer_told, true) {
+            return Ok(());
+        }
         let code = match why.action {
             Action::Bound(_) => Code::WafBudget,
             _ => Code::WafResponseBlocked,

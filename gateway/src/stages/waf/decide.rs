@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Version, header};
-use waf_rules::{Action, Exceeded, Interruption, Match, Outcome, Transaction, Verdict};
+use waf_rules::{Action, EngineMode, Exceeded, Interruption, Match, Outcome, Transaction, Verdict};
 
 use super::answer_coding::AnswerCoding;
 use super::coding::{Coding, decode};
@@ -15,7 +15,7 @@ use crate::base::bounds;
 use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::decision::{Answer, Decision, Finding, Mode};
-use crate::base::event::{Inspected, RequestId, RuleMatch, WafFacts};
+use crate::base::event::{Inspected, RequestFacts, RequestId, RuleMatch, WafFacts};
 use crate::base::identity::Identity;
 use crate::base::net::Client;
 use crate::base::raw::RawHead;
@@ -32,11 +32,13 @@ pub struct Inspection {
     inspected: Inspected,
     /// The body is larger than what is inspected.
     cut: bool,
-    /// What the last verdict counts: that of rules which only detect (`ctl:ruleEngine`) is recorded, whatever the profile's
-    /// mode.
-    weight: Mode,
-    /// A verdict that objects ends the evaluation: later phases would only repeat it.
-    ended: bool,
+    /// What the last decision counts.
+    pub(super) weight: Mode,
+    /// A rule decided: the evaluation is over, whether or not it counts.
+    pub(super) ended: bool,
+    /// What rules would have decided is told once of a request, and once of its answer: later phases mostly repeat it.
+    detected: bool,
+    pub(super) answer_told: bool,
     /// The rules of the logging phase have run.
     closed: bool,
     /// So many matches were given to a log.
@@ -45,6 +47,8 @@ pub struct Inspection {
     coding: Coding,
     /// Its coding is not what the head says.
     broken: Option<Box<Finding>>,
+    /// The rules have a limit of their own for it, which it passes.
+    refused_at: Option<usize>,
     /// What was seen of the answer, once there is one.
     pub(super) answer: Option<Inspected>,
     /// Bytes of its body that were inspected.
@@ -52,6 +56,8 @@ pub struct Inspection {
     /// How its body is coded, and what of that could not be read.
     pub(super) answer_coding: AnswerCoding,
     pub(super) answer_unreadable: Option<String>,
+    /// The rules' own limit that it passes.
+    pub(super) answer_refused_at: Option<usize>,
 }
 
 pub use super::show::Sent;
@@ -95,10 +101,13 @@ impl Inspection {
         }
         show::request(&mut inspection.transaction, request, sent);
         let verdict = inspection.transaction.head();
-        let decision = inspection.judge(verdict);
-        let (coding, readable) = Coding::of(request.headers, plan.inspect);
-        inspection.coding = coding;
-        (inspection, decision.and(readable))
+        let mut decision = inspection.judge(verdict);
+        if inspection.appetite().is_some() {
+            let (coding, readable) = Coding::of(request.headers, plan.inspect);
+            inspection.coding = coding;
+            decision = inspection.and_unseen(decision, readable);
+        }
+        (inspection, decision)
     }
 
     /// Shows a head to the rules that was refused at the door. Nothing depends on them any more: what they find is
@@ -141,14 +150,18 @@ impl Inspection {
             cut: false,
             weight: plan.mode,
             ended: false,
+            detected: false,
+            answer_told: false,
             closed: false,
             logged: 0,
             coding: Coding::Plain,
             broken: None,
+            refused_at: None,
             answer: None,
             answer_bytes: 0,
             answer_coding: AnswerCoding::Plain,
             answer_unreadable: None,
+            answer_refused_at: None,
         }
     }
 
@@ -158,7 +171,7 @@ impl Inspection {
         wanted.then_some(Appetite {
             bytes: self.plan.inspect,
             // What is only watched is never refused: the beginning of a larger body is inspected.
-            reject: self.plan.reject && self.plan.mode == Mode::Enforce,
+            reject: self.plan.reject && self.counts() == Mode::Enforce,
             timeout: self.plan.timeout,
         })
     }
@@ -179,7 +192,12 @@ impl Inspection {
     fn show(&mut self, bytes: &[u8], complete: bool) {
         let kept = bytes.len().min(self.plan.inspect);
         self.cut |= kept < bytes.len() || !complete;
-        if self.transaction.body_chunk(&bytes[..kept]).is_err() || self.cut {
+        let fed = self.transaction.body_chunk(&bytes[..kept]);
+        self.refused_at = fed.err().map(|over| over.bound);
+        if self.cut {
+            self.transaction.body_cut();
+        }
+        if self.cut || self.refused_at.is_some() {
             self.inspected = Inspected::Partial;
         }
     }
@@ -191,15 +209,30 @@ impl Inspection {
         }
         self.tell_time(now);
         let verdict = self.transaction.body();
-        self.judge(verdict)?;
-        if let Some(broken) = self.broken.take() {
-            return Err(broken);
+        let decision = self.judge(verdict);
+        let unseen = self.unseen();
+        self.and_unseen(decision, unseen)
+    }
+
+    /// Objects to what the rules could not see. Whoever reads the body may have done so already; what was not seen never
+    /// passes as seen.
+    fn unseen(&mut self) -> Decision<()> {
+        let over = (self.plan.reject && self.cut).then_some(self.plan.inspect);
+        match (self.broken.take(), self.refused_at.or(over)) {
+            (Some(broken), _) => Err(broken),
+            (None, Some(bound)) => Err(too_large(bound)),
+            (None, None) => Ok(()),
         }
-        // Whoever reads the body may have refused it already; what was not seen never passes as seen.
-        if self.plan.reject && self.cut {
-            return Err(too_large(self.plan.inspect));
+    }
+
+    /// A rule's decision stands above what could not be seen, but for one that only would have been.
+    fn and_unseen(&mut self, decision: Decision<()>, unseen: Decision<()>) -> Decision<()> {
+        let counts = self.counts();
+        if self.ended || decision.is_err() && (unseen.is_ok() || counts != Mode::Enforce) {
+            return decision;
         }
-        Ok(())
+        self.weight = counts;
+        unseen
     }
 
     /// What matched so far.
@@ -217,10 +250,14 @@ impl Inspection {
         self.inspected = Inspected::Head;
     }
 
-    /// The end, as far as rules are asked: those of the logging phase run, once.
-    pub fn close(&mut self, now: Now) {
+    /// The end, as far as rules are asked: those of the logging phase run, once, and see the status that the client gets; 0:
+    /// it gets none.
+    pub fn close(&mut self, now: Now, status: u16) {
         if !std::mem::replace(&mut self.closed, true) {
             self.tell_time(now);
+            if status > 0 {
+                self.transaction.response_line(status, show::protocol(self.version));
+            }
             self.transaction.finish();
         }
     }
@@ -235,6 +272,11 @@ impl Inspection {
     /// The rules want a record of this request.
     pub fn wants_audit(&self) -> bool {
         self.transaction.wants_audit()
+    }
+
+    /// The rules want none, whatever happens (`SecAuditEngine Off`).
+    pub fn forbids_audit(&self) -> bool {
+        self.transaction.forbids_audit()
     }
 
     /// The rules want this part in the record, by ModSecurity's letter.
@@ -252,14 +294,52 @@ impl Inspection {
         self.transaction.is_sanitised(target)
     }
 
+    /// A text for a record, without what the rules asked to mask; `None`: it is as it is.
+    pub fn masked(&self, text: &str) -> Option<String> {
+        self.transaction.sanitised(text)
+    }
+
+    /// The same of a query, by the names of its arguments too.
+    pub fn masked_query(&self, query: &str) -> Option<String> {
+        self.transaction.sanitised_query(query)
+    }
+
+    /// Takes from what the event says of the request what the rules asked to mask.
+    pub fn mask(&self, request: &mut RequestFacts) {
+        if !self.transaction.has_sanitised() {
+            return;
+        }
+        if let Some(path) = self.transaction.sanitised(&request.path) {
+            request.path = path;
+        }
+        let query = request.query.as_deref();
+        if let Some(query) = query.and_then(|query| self.transaction.sanitised_query(query)) {
+            request.query = Some(query);
+        }
+        let agent = request.user_agent.as_deref();
+        if let Some(agent) = agent.and_then(|agent| self.transaction.sanitised(agent)) {
+            request.user_agent = Some(agent.into());
+        }
+    }
+
     /// Version of the rules.
     pub fn ruleset(&self) -> String {
         self.plan.profile.ruleset().version().to_owned()
     }
 
+    /// Names of rule sets in them.
+    pub fn components(&self) -> Vec<String> {
+        self.plan.profile.ruleset().components().to_vec()
+    }
+
+    /// What the rules call this gateway.
+    pub fn sensor_id(&self) -> String {
+        self.plan.profile.ruleset().sensor_id().to_owned()
+    }
+
     /// What the event says.
-    pub fn into_facts(mut self, now: Now) -> WafFacts {
-        self.close(now);
+    pub fn into_facts(mut self, now: Now, status: u16) -> WafFacts {
+        self.close(now, status);
         let score = self.transaction.score();
         let inspected = match self.transaction.outcome() {
             Outcome::Inspected => self.inspected,
@@ -281,22 +361,31 @@ impl Inspection {
         show::time(&mut self.transaction, now);
     }
 
-    fn judge(&mut self, verdict: Verdict) -> Decision<()> {
-        let Some(interruption) = self.objection(verdict) else { return Ok(()) };
-        self.ended = true;
-        Err(self.finding(&interruption))
+    /// What an objection counts at this moment: rules may only detect (`ctl:ruleEngine`), whatever the profile's mode.
+    pub(super) fn counts(&self) -> Mode {
+        match self.transaction.engine() {
+            EngineMode::On => self.plan.mode,
+            EngineMode::DetectionOnly | EngineMode::Off => Mode::Monitor,
+        }
     }
 
-    /// What a verdict asks for, or would have asked for.
-    pub(super) fn objection(&mut self, verdict: Verdict) -> Option<Interruption> {
-        match verdict {
-            Verdict::Deny(interruption) => Some(interruption),
-            Verdict::Pass => {
-                let detected = self.transaction.take_detected()?;
-                self.weight = Mode::Monitor;
-                Some(detected)
+    fn judge(&mut self, verdict: Verdict) -> Decision<()> {
+        let why = match verdict {
+            Verdict::Deny(why) => {
+                (self.ended, self.weight) = (true, self.plan.mode);
+                why
             }
-        }
+            Verdict::Pass => {
+                self.weight = Mode::Monitor;
+                let told = self.detected;
+                let Some(why) = self.transaction.take_detected().filter(|_| !told) else {
+                    return Ok(());
+                };
+                self.detected = true;
+                why
+            }
+        };
+        Err(self.finding(&why))
     }
 
     fn finding(&self, interruption: &Interruption) -> Box<Finding> {

@@ -94,7 +94,7 @@ fn inspect(
         inspection.feed(body.as_bytes(), true);
         inspection.body(Now::read())
     });
-    let facts = inspection.into_facts(Now::read());
+    let facts = inspection.into_facts(Now::read(), 200);
     (decision.err().map(|finding| finding.code), facts.inspected, facts.score)
 }
 

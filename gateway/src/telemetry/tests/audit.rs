@@ -45,6 +45,9 @@ SecRule ARGS "@contains x" "id:8,phase:1,pass,noauditlog""#;
         ])),
         matches: Some(tx.matches().iter().filter(|found| found.audit).cloned().collect()),
         ruleset: ruleset.version().to_owned(),
+        components: vec!["OWN/1.0".to_owned()],
+        sensor_id: "edge-1".to_owned(),
+        server: Some("203.0.113.1:443".parse().unwrap()),
     }
 }
 
@@ -75,6 +78,12 @@ fn json_records_have_the_fields_and_every_match() {
     let (transaction, messages) = (&records[0]["transaction"], &records[0]["messages"]);
     assert_eq!(transaction["id"], "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_eq!(transaction["client_ip"], "192.0.2.7");
+    assert_eq!(
+        (&transaction["host_ip"], &transaction["host_port"]),
+        (&"203.0.113.1".into(), &443.into())
+    );
+    assert_eq!(transaction["producer"]["components"][0], "OWN/1.0");
+    assert_eq!(transaction["producer"]["sensor_id"], "edge-1");
     assert_eq!(transaction["is_interrupted"], true);
     assert_eq!(transaction["request"]["uri"], "/v1/orders/7?a=1&password=[redacted]");
     assert_eq!(transaction["response"]["http_code"], 403);
@@ -102,12 +111,13 @@ fn native_records_have_their_parts_in_order() {
     let parts = ["A", "B", "F", "H", "Z"].map(|part| format!("--00f067aa-{part}--"));
     assert_eq!(boundaries, [&parts[..], &parts[..]].concat(), "{text}");
     for expected in [
-        "[01/Jan/2026:00:00:00.000000 +0000] 4bf92f3577b34da6a3ce929d0e0e4736 192.0.2.7 40000 192.0.2.7 40000\n",
+        "[01/Jan/2026:00:00:00.000000 +0000] 4bf92f3577b34da6a3ce929d0e0e4736 192.0.2.7 40000 203.0.113.1 443\n",
         "GET /v1/orders/7?a=1&password=[redacted] HTTP/1.1\nhost: a\n",
         "HTTP/1.1 403\ncontent-type: text/plain\n",
         "[id \"7\"]",
         "Action: Intercepted (code 403)\n",
         "Stopwatch: 1767225600000000 1500 ",
+        "; OWN/1.0\nSensor-Id: \"edge-1\"\n",
         "Engine-Mode: \"ENABLED\"\n",
     ] {
         assert!(text.contains(expected), "{expected} in\n{text}");
