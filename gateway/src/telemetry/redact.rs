@@ -17,7 +17,7 @@ pub const REDACTED: &str = "[redacted]";
 /// Words that make a name secret when they are part of it, whatever stands between its letters:
 /// `access_token`, `X-Amz-Security-Token`, `user[password]`, `apiKey`.
 static PARTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let parts = "token|secret|passw|passphrase|passcode|apikey|accesskey|privatekey|signature|credential|session|jwt|\
+    let parts = "token|secret|passw|passphrase|passcode|apikey|accesskey|privatekey|signature|credential|session|sessid|jwt|\
                  otp|assertion|authorization|cookie|verifier|ticket|samlre";
     Regex::new(parts).ok()
 });
@@ -55,7 +55,8 @@ pub fn query(query: &str) -> Cow<'_, str> {
     let is_secret = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| is_secret_name(name));
     let separators = ['&', ';'];
     if !query.split(separators).any(is_secret) {
-        return text(query);
+        // A value may hold an address, or JSON, with names of its own.
+        return if query.contains('%') { prose(query) } else { text(query) };
     }
     let mut shown = String::with_capacity(query.len());
     for pair in query.split_inclusive(separators) {
@@ -73,7 +74,7 @@ pub fn query(query: &str) -> Cow<'_, str> {
         }
         shown.push_str(separator);
     }
-    Cow::Owned(text(&shown).into_owned())
+    Cow::Owned(prose(&shown).into_owned())
 }
 
 /// A path: shapes, and the values of secret path parameters such as `;jsessionid=...` (RFC 3986 §3.3).
@@ -96,8 +97,8 @@ fn shaped(text: &str) -> Cow<'_, str> {
     }
     match &*SHAPES {
         Some(shapes) => shapes.replace_all(text, |found: &Captures<'_>| {
-            let kept = found.name("kept").map_or("", |kept| kept.as_str());
-            format!("{kept}{REDACTED}")
+            let part = |name| found.name(name).map_or("", |kept| kept.as_str());
+            format!("{}{}{REDACTED}{}", part("kept"), part("user"), part("end"))
         }),
         // Unreachable while the tests pass; closed all the same.
         None => Cow::Borrowed(REDACTED),
@@ -142,11 +143,19 @@ fn card_end(bytes: &[u8], at: usize) -> Option<usize> {
         if is_card(&digits) && is_written() {
             return Some(end);
         }
-        let grouped = bytes.get(end).is_some_and(|byte| b" -+".contains(byte));
-        if !grouped || !bytes.get(end + 1).is_some_and(u8::is_ascii_digit) {
+        end += separator(&bytes[end..])?;
+        if !bytes.get(end).is_some_and(u8::is_ascii_digit) {
             return None;
         }
-        end += 1;
+    }
+}
+
+/// Bytes of what stands between the groups of a card's number.
+fn separator(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [b' ' | b'-' | b'+', ..] => Some(1),
+        [b'%', b'2', b'0' | b'b' | b'B' | b'd' | b'D', ..] => Some(3),
+        _ => None,
     }
 }
 
@@ -173,11 +182,15 @@ fn is_card(digits: &[u8]) -> bool {
 /// A free text such as evidence: shapes, and what follows a secret name and `=` or `:`.
 pub fn prose(prose: &str) -> Cow<'_, str> {
     static HEADS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        // Quotes may be escaped, in JSON or in a URL, and so may the sign.
+        let quote = r#"(?:\\{0,3}["'`]|%(?:25)*2[27]|%5[cC]%22)?"#;
         let name = format!(r#"(?P<name>[A-Za-z0-9_.\[\]-]{{1,{PAIR_NAME_BYTES}}})"#);
-        Regex::new(&format!(r#"{name}["'`]?[ \t]{{0,2}}(?:=|:|%3[aAdD])[ \t]{{0,2}}"#)).ok()
+        let sign = r"[ \t]{0,2}(?:=|:|%(?:25)*3[aAdD])[ \t]{0,2}";
+        Regex::new(&format!("{quote}{name}{quote}{sign}")).ok()
     });
-    static VALUE: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r#"^(?:"[^"]*"?|'[^']*'?|`[^`]*`?|[^ \t\r\n&,;"'`}]+)"#).ok());
+    static VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r#"^(?:\\{0,3}"[^"]*"?|'[^']*'?|`[^`]*`?|[^ \t\r\n&,;"'`}]+)"#).ok()
+    });
     let (Some(heads), Some(value)) = (&*HEADS, &*VALUE) else { return Cow::Borrowed(REDACTED) };
     let shaped = text(prose);
     if !may_hold_pair(&shaped) {
@@ -206,7 +219,8 @@ const IDENTITY: [&str; 2] = ["REMOTE_USER", "USERID"];
 /// A value that was found at `target`, e.g. `ARGS:password` or `REQUEST_HEADERS:authorization`.
 pub fn at<'t>(target: &str, value: &'t str) -> Cow<'t, str> {
     let secret = match target.split_once(':') {
-        Some((_, name)) => is_secret_name(name),
+        // `json.key.0` is a value of `key`.
+        Some((_, name)) => is_secret_name(name) || name.split(['.', '[', ']']).any(is_secret_name),
         None => IDENTITY.contains(&target),
     };
     if secret { Cow::Borrowed(REDACTED) } else { prose(value) }
@@ -268,12 +282,16 @@ fn may_hold_pair(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut signs = bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'=' | b':' | b'%'));
     signs.any(|(sign, _)| {
-        // A quote and two spaces may stand between: looking further back would make `::::` quadratic.
-        let gap = bytes[..sign].iter().rev().take(3).position(is_name).unwrap_or(3);
+        // A quote, escaped or not, and two spaces may stand between: looking further back would make `::::` quadratic.
+        let gap = bytes[..sign].iter().rev().take(6).position(is_name).unwrap_or(6);
         let before = &bytes[..sign.saturating_sub(gap)];
         let length =
             before.iter().rev().take(PAIR_NAME_BYTES).take_while(|byte| is_name(byte)).count();
-        std::str::from_utf8(&before[before.len() - length..]).is_ok_and(is_secret_name)
+        let start = before.len() - length;
+        // Two digits behind a percent sign are a quote or another sign.
+        let escaped = start > 0 && before[start - 1] == b'%' && length > 2;
+        let start = if escaped { start + 2 } else { start };
+        std::str::from_utf8(&before[start..]).is_ok_and(is_secret_name)
     })
 }
 
@@ -291,6 +309,7 @@ fn may_hold_shape(text: &str) -> bool {
         b'y' => start == b"ya2",
         b'n' => start == b"npm",
         b'-' => start == b"---",
+        b':' => start == b"://",
         _ => false,
     })
 }
@@ -304,6 +323,8 @@ fn shapes() -> String {
         format!(r"eyJ[A-Za-z0-9_-]{{6,}}(?:{dot}[A-Za-z0-9_-]*){{0,4}}"),
         // Credentials of RFC 6750 and RFC 7617.
         format!(r"(?P<kept>(?-u:\b)(?i-u:bearer|basic){space}{{1,3}})[A-Za-z0-9._~+/=%-]{{6,}}"),
+        // User information of a URL (RFC 3986 §3.2.1).
+        r"(?P<user>://[^/?\#:@\s]{0,64}:)[^/?\#@\s]{1,256}(?P<end>@)".into(),
         // AWS key identifiers; tokens of GitHub, GitLab, Slack, Stripe, Google, npm, OpenAI.
         r"(?-u:\b)A(?:KI|SI|RO|ID)A[0-9A-Z]{16}".into(),
         r"(?-u:\b)gh[opsur]_[A-Za-z0-9]{20,}|(?-u:\b)github_pat_[A-Za-z0-9_]{20,}|(?-u:\b)glpat-[A-Za-z0-9_-]{16,}".into(),

@@ -88,6 +88,16 @@ fn values_of_secret_names_are_taken_out_of_queries() {
         let shown = query(&format!("a=1&{name}=hunter2-hunter2&b=2")).into_owned();
         assert_eq!(shown, format!("a=1&{name}={REDACTED}&b=2"));
     }
+    for (hostile, secret) in [
+        ("next=https%3A%2F%2Fa%2Fcb%3Faccess_token%3Dhunter2&b=2", "hunter2"),
+        ("next=https%253A%252F%252Fa%253Faccess_token%253Dhunter2", "hunter2"),
+        ("j=%7B%22user%22%3A%22x%22%2C%22pin%22%3A%22271828%22%7D&b=2", "271828"),
+        ("a=1&PHPSESSID=hunter2", "hunter2"),
+        ("c=4111%201111%201111%201111", "1111%201111"),
+        ("c=4111%2d1111%2D1111%2D1111", "1111%2D1111"),
+    ] {
+        assert!(!query(hostile).contains(secret), "{}", query(hostile));
+    }
     let untouched = "page=2&sort=-created&q=a%20b&&=&x";
     assert_eq!(query(untouched), untouched);
     assert_eq!(query("a=1;token=x;b=2"), format!("a=1;token={REDACTED};b=2"));
@@ -125,6 +135,9 @@ fn credentials_in_prose_and_paths_are_taken_out() {
         ("cookie: sid=s3cr3t-value", "s3cr3t-value"),
         ("https://host/?q=1&token=s3cr3t-value", "s3cr3t-value"),
         ("https://host:443/?token=s3cr3t-value", "s3cr3t-value"),
+        ("https://bob:s3cr3t-value@host/x", "s3cr3t-value"),
+        (r#"{\"user\":\"x\",\"password\":\"hunter2\"}"#, "hunter2"),
+        (r#"{\\\"pin\\\": \\\"271828\\\"}"#, "271828"),
     ];
     for (evidence, secret) in cases {
         assert!(!prose(evidence).contains(secret), "{}", prose(evidence));
