@@ -83,7 +83,6 @@ fn entry(sources: &Sources, draft: &Draft) -> Entry {
         _ => None,
     });
     let last = |pick: fn(&Action) -> Option<String>| texts(actions, pick).pop();
-    let inherited = || draft.defaults.iter().chain(actions);
     Entry {
         id: draft.id().unwrap_or_default(),
         phase: draft.phase(),
@@ -111,11 +110,7 @@ fn entry(sources: &Sources, draft: &Draft) -> Entry {
         })
         .unwrap_or_else(|| "pass".to_owned()),
         writes: draft.links.iter().flat_map(|link| writes(sources, link)).collect(),
-        logs: inherited().fold(true, |logs, node| match node.action {
-            Action::Log => true,
-            Action::NoLog => false,
-            _ => logs,
-        }),
+        logs: draft.records() != (false, false),
         removed: draft.removed,
         links: draft.links.iter().map(|link| entry_link(sources, draft, link)).collect(),
     }

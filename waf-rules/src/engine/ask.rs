@@ -246,7 +246,7 @@ impl Run<'_> {
         self.state.budget.afford(MATCH_COST);
         self.state.matched.last = Some(value);
         self.state.matched.current.push(value);
-        let records = site.at + 1 == site.rule.links.len() && site.rule.log;
+        let records = site.at + 1 == site.rule.links.len() && site.rule.is_recorded();
         let before = if records { self.total_score() } else { 0 };
         for (number, effect) in site.link.effects.iter().enumerate() {
             self.effect(effect, site.rule, (site.index, site.at, number));

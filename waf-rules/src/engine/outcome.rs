@@ -54,7 +54,7 @@ pub struct BodyBound {
     pub bound: usize,
 }
 
-/// One value that one rule matched, of a rule that logs.
+/// One value that one rule matched, of a rule that logs or goes into the audit record.
 #[derive(Debug, Clone)]
 pub struct Match {
     pub rule_id: u32,
@@ -72,6 +72,8 @@ pub struct Match {
     pub matched: Vec<u8>,
     /// What this match added to the anomaly scores.
     pub score: i64,
+    /// False for rules that keep out of the error log (`nolog,auditlog`).
+    pub log: bool,
     /// False for rules that keep out of the audit record (`noauditlog`).
     pub audit: bool,
     pub(super) operator: String,

@@ -30,6 +30,7 @@ impl Run<'_> {
             target: self.label(value),
             matched,
             score,
+            log: rule.log,
             audit: rule.audit,
             operator: format!("{}{}", if link.negated { "!@" } else { "@" }, link.operator_name),
             file: rule.meta.file.clone(),

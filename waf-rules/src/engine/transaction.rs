@@ -240,7 +240,7 @@ impl Transaction {
         self.run(5);
     }
 
-    /// Every match of a rule that logs, in the order of matching, up to [`Bounds::matches`](crate::Bounds::matches).
+    /// Every match of a rule that logs or goes into the audit record, in the order of matching, up to [`Bounds::matches`](crate::Bounds::matches).
     pub fn matches(&self) -> &[Match] {
         &self.state.record.matches
     }

@@ -75,8 +75,9 @@ fn problem(rules: Rules<'_>, stage: &Stage) -> Option<String> {
     };
     let tx =
         transact(Transaction::new(rules.profile.clone()), &request, stage.input.response.as_ref());
-    let lines: Vec<String> = tx.matches().iter().map(|found| found.log_line()).collect();
-    let ids: Vec<u32> = tx.matches().iter().map(|found| found.rule_id).collect();
+    let logged = || tx.matches().iter().filter(|found| found.log);
+    let lines: Vec<String> = logged().map(|found| found.log_line()).collect();
+    let ids: Vec<u32> = logged().map(|found| found.rule_id).collect();
     let log = stage.output.log_problem(&ids, &lines.join("\n"));
     log.or_else(|| {
         let (wanted, got) = (stage.output.status.filter(|_| rules.decide)?, status(&tx));

@@ -156,7 +156,8 @@ fn tests_are_judged() {
         SecResponseBodyMimeType text/plain
         SecRule ARGS "@contains x" "id:1,phase:2,deny,status:403,msg:'an x'"
         SecRule ARGS "@contains y" "id:2,phase:2,pass"
-        SecRule RESPONSE_BODY "@contains leak" "id:3,phase:4,deny,status:502""#;
+        SecRule RESPONSE_BODY "@contains leak" "id:3,phase:4,deny,status:502"
+        SecRule ARGS "@contains v" "id:4,phase:2,pass,nolog,auditlog""#;
     let ruleset =
         Ruleset::builder().text("t", rules).build().unwrap_or_else(|errors| panic!("{errors}"));
     let profile = Profile::new(&ruleset, ProfileOptions::default())
@@ -176,6 +177,7 @@ fn tests_are_judged() {
             "{ isolated: true, log: { expect_ids: [1] } }",
             "isolated, but 2 are in the log too".into(),
         ),
+        ("uri: /?a=v", "log: { no_expect_ids: [4], no_match_regex: 'id' }", passed()),
         ("uri: /?a=x", "log: { match_regex: '(' }", "match_regex: ".into()),
         ("uri: /?a=x", "status: 403", passed()),
         ("uri: /?a=y", "status: 403", "expected status 403, the rules say 200".into()),

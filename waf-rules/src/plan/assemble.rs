@@ -252,6 +252,22 @@ impl Draft {
         })
     }
 
+    /// What it inherits, then what it says itself: of what can be said only once the last holds.
+    pub(crate) fn inherited(&self) -> impl DoubleEndedIterator<Item = &ActionNode> {
+        self.defaults.iter().chain(&self.links[0].actions)
+    }
+
+    /// Whether its matches go to the error log, and whether they go into the audit record.
+    pub(crate) fn records(&self) -> (bool, bool) {
+        self.inherited().fold((true, true), |(log, audit), node| match node.action {
+            Action::Log => (true, audit),
+            Action::NoLog => (false, false),
+            Action::AuditLog => (log, true),
+            Action::NoAuditLog => (log, false),
+            _ => (log, audit),
+        })
+    }
+
     fn actions(&self) -> impl Iterator<Item = &Action> {
         self.links[0].actions.iter().map(|node| &node.action)
     }

@@ -116,6 +116,13 @@ pub(crate) struct Rule {
     pub(crate) audit: bool,
 }
 
+impl Rule {
+    /// Its matches go somewhere: to the error log, the audit record or both.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.log || self.audit
+    }
+}
+
 /// What a rule says about itself.
 #[derive(Debug)]
 pub(crate) struct Meta {

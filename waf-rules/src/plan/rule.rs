@@ -68,26 +68,22 @@ impl<'a> RuleCompiler<'a> {
 
     pub(super) fn rule(&mut self, draft: &Draft) -> Rule {
         self.check_id(draft);
-        let inherited = draft.defaults.iter().chain(&draft.links[0].actions);
+        let (log, audit) = draft.records();
         let mut rule = Rule {
             meta: self.meta(draft),
             links: Vec::new(),
             disruptive: Disruptive::Pass,
             status: 403,
             jump: Jump::Next,
-            log: true,
-            audit: true,
+            log,
+            audit,
         };
-        for node in inherited {
+        for node in draft.inherited() {
             match &node.action {
                 Action::Disruptive(kind) => {
                     rule.disruptive = self.disruptive(kind, draft, node.span)
                 }
                 Action::Status(status) => rule.status = *status,
-                Action::Log => rule.log = true,
-                Action::NoLog => (rule.log, rule.audit) = (false, false),
-                Action::AuditLog => rule.audit = true,
-                Action::NoAuditLog => rule.audit = false,
                 _ => {}
             }
         }

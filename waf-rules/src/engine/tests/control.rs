@@ -121,11 +121,25 @@ fn allow_and_redirect() {
 
 #[test]
 fn audit_and_log_are_apart() {
-    let rules = "SecAction \"id:1,phase:1,pass,noauditlog,msg:'logged'\"\nSecAction \"id:2,phase:1,pass,nolog,msg:'x'\"";
+    let recorded = |actions: &str| {
+        let tx = get(&profile(&format!("SecAction \"id:1,phase:1,{actions}\"")), "/");
+        let records = tx.matches().iter().map(|found| (found.log, found.audit)).collect::<Vec<_>>();
+        (records, tx.wants_audit())
+    };
+    for (actions, records, audited) in [
+        ("pass", vec![(true, true)], true),
+        ("pass,noauditlog", vec![(true, false)], false),
+        ("pass,nolog", vec![], false),
+        ("pass,nolog,auditlog", vec![(false, true)], true),
+        ("pass,auditlog,nolog", vec![], false),
+    ] {
+        assert_eq!(recorded(actions), (records, audited), "{actions}");
+    }
+    // For all rules of a phase, as CRS offers it.
+    let rules =
+        "SecDefaultAction \"phase:1,nolog,auditlog,pass\"\nSecAction \"id:1,phase:1,msg:'x'\"";
     let tx = get(&profile(rules), "/");
-    assert_eq!(messages(&tx), ["logged"]);
-    assert!(!tx.wants_audit());
-    assert!(get(&profile("SecAction \"id:1,phase:1,pass\""), "/").wants_audit());
+    assert!(tx.wants_audit() && !tx.matches()[0].log);
 }
 
 #[test]

@@ -57,6 +57,6 @@ fn decide(program: &Program, rule: &Rule, pins: &Pins) -> Option<bool> {
 
 /// A match changes nothing but where the phase goes on.
 fn only_jumps(rule: &Rule) -> bool {
-    let silent = !rule.log && !rule.audit && rule.disruptive == Disruptive::Pass;
+    let silent = !rule.is_recorded() && rule.disruptive == Disruptive::Pass;
     silent && rule.links.iter().all(|link| link.effects.is_empty() && !link.capture)
 }

@@ -97,7 +97,7 @@ fn ours(rules: &[String], cases: &[Case], paranoia: u8) -> Vec<BTreeSet<u32>> {
     let profile = Profile::new(&ruleset, options).unwrap_or_else(|errors| panic!("{errors:?}"));
     in_parallel(cases, |case| {
         let tx = transact(Transaction::new(profile.clone()), &case.request, Some(&case.response));
-        tx.matches().iter().map(|found| found.rule_id).collect()
+        tx.matches().iter().filter(|found| found.log).map(|found| found.rule_id).collect()
     })
 }
 
