@@ -35,7 +35,7 @@ pub struct Entry {
     pub paranoia: Option<u8>,
     /// What it does with the request when it matches: `block`, `pass`, `deny` ...
     pub action: String,
-    /// Variables it writes, as written: `tx.inbound_anomaly_score_pl1=+%{tx.critical_anomaly_score}`.
+    /// Variables it writes, those of `SecDefaultAction` first, as written: `tx.inbound_anomaly_score_pl1=+%{tx.critical_anomaly_score}`.
     pub writes: Vec<String>,
     /// False for rules that match without a record.
     pub logs: bool,
@@ -76,13 +76,8 @@ impl Catalog {
 }
 
 fn entry(sources: &Sources, draft: &Draft) -> Entry {
-    let actions = &draft.links[0].actions;
     let place = sources.place(draft.span);
-    let tags: Vec<String> = texts(actions, |action| match action {
-        Action::Tag(tag) => Some(tag.clone()),
-        _ => None,
-    });
-    let last = |pick: fn(&Action) -> Option<String>| texts(actions, pick).pop();
+    let tags: Vec<String> = draft.tags().map(str::to_owned).collect();
     Entry {
         id: draft.id().unwrap_or_default(),
         phase: draft.phase(),
@@ -93,23 +88,22 @@ fn entry(sources: &Sources, draft: &Draft) -> Entry {
             "
 ",
         ),
-        message: last(|action| match action {
-            Action::Message(text) => Some(text.clone()),
-            _ => None,
-        })
-        .unwrap_or_default(),
-        severity: actions.iter().rev().find_map(|node| match node.action {
+        message: draft.message().to_owned(),
+        severity: draft.inherited().rev().find_map(|node| match node.action {
             Action::Severity(severity) => Some(severity),
             _ => None,
         }),
         paranoia: tags.iter().find_map(|tag| tag.strip_prefix("paranoia-level/")?.parse().ok()),
         tags,
-        action: last(|action| match action {
-            Action::Disruptive(kind) => Some(name(kind)),
-            _ => None,
-        })
-        .unwrap_or_else(|| "pass".to_owned()),
-        writes: draft.links.iter().flat_map(|link| writes(sources, link)).collect(),
+        action: draft
+            .inherited()
+            .rev()
+            .find_map(|node| match &node.action {
+                Action::Disruptive(kind) => Some(name(kind)),
+                _ => None,
+            })
+            .unwrap_or_else(|| "pass".to_owned()),
+        writes: writes(sources, draft),
         logs: draft.records() != (false, false),
         removed: draft.removed,
         links: draft.links.iter().map(|link| entry_link(sources, draft, link)).collect(),
@@ -139,18 +133,14 @@ fn entry_link(sources: &Sources, draft: &Draft, link: &DraftLink) -> EntryLink {
     }
 }
 
-fn writes(sources: &Sources, link: &DraftLink) -> Vec<String> {
-    let written = link.actions.iter().filter(|node| matches!(node.action, Action::SetVar(_)));
+fn writes(sources: &Sources, draft: &Draft) -> Vec<String> {
+    let written = draft.all_actions().filter(|node| matches!(node.action, Action::SetVar(_)));
     let text = |node: &ActionNode| {
         let text = flat(sources, node.span);
         let text = text.strip_prefix("setvar:").unwrap_or(&text).trim();
         text.trim_matches('\'').to_owned()
     };
     written.map(text).collect()
-}
-
-fn texts(actions: &[ActionNode], pick: impl Fn(&Action) -> Option<String>) -> Vec<String> {
-    actions.iter().filter_map(|node| pick(&node.action)).collect()
 }
 
 fn name(kind: &Disruptive) -> String {

@@ -230,6 +230,8 @@ impl Loader {
         }
         let program = plan::compile(assembly, &sources, &read, geo, &mut problems);
         problems.sort_by_key(|problem| (problem.span.source, problem.span.start));
+        // What is wrong with a default is found in every rule that inherits it.
+        problems.dedup();
         failures.extend(
             problems.iter().map(|problem| LoadError::at(&sources, problem.span, &problem.message)),
         );

@@ -1,7 +1,7 @@
 use crate::Ruleset;
 
 const RULES: &str = r#"
-SecDefaultAction "phase:2,log,pass,t:lowercase"
+SecDefaultAction "phase:2,log,pass,t:lowercase,tag:'all',severity:NOTICE,setvar:tx.all=1"
 
 # The first of two lines.
 #   The second.
@@ -34,7 +34,9 @@ fn rules_are_told_as_they_are_written() {
         (rule.message.as_str(), rule.action.as_str(), rule.paranoia),
         ("two, of them", "block", Some(3))
     );
-    assert_eq!(rule.writes, ["tx.inbound_anomaly_score_pl3=+%{tx.x}"]);
+    assert_eq!(rule.writes, ["tx.all=1", "tx.inbound_anomaly_score_pl3=+%{tx.x}"]);
+    assert_eq!(rule.tags, ["all", "attack-x", "paranoia-level/3"]);
+    assert_eq!(rule.severity, Some(crate::Severity::Critical));
     assert!(!rule.logs && !rule.removed);
     let links: Vec<_> = rule
         .links

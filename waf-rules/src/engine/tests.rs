@@ -10,6 +10,7 @@ mod chains;
 mod collections;
 mod control;
 mod cves;
+mod defaults;
 mod geo;
 mod limits;
 mod lists;

@@ -268,6 +268,28 @@ impl Draft {
         })
     }
 
+    /// Tags as written, the inherited ones first.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {
+        self.inherited().filter_map(|node| match &node.action {
+            Action::Tag(tag) => Some(tag.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The message as written; empty when there is none.
+    pub(crate) fn message(&self) -> &str {
+        let message = self.inherited().rev().find_map(|node| match &node.action {
+            Action::Message(message) => Some(message.as_str()),
+            _ => None,
+        });
+        message.unwrap_or_default()
+    }
+
+    /// The actions of all its links, and those it inherits.
+    pub(crate) fn all_actions(&self) -> impl Iterator<Item = &ActionNode> {
+        self.defaults.iter().chain(self.links.iter().flat_map(|link| &link.actions))
+    }
+
     fn actions(&self) -> impl Iterator<Item = &Action> {
         self.links[0].actions.iter().map(|node| &node.action)
     }
@@ -341,14 +363,6 @@ impl<'a> Choice<'a> {
     }
 
     fn takes_draft(&self, draft: &Draft) -> bool {
-        let tags = draft.actions().filter_map(|action| match action {
-            Action::Tag(tag) => Some(tag.as_str()),
-            _ => None,
-        });
-        let message = draft.actions().find_map(|action| match action {
-            Action::Message(message) => Some(message.as_str()),
-            _ => None,
-        });
-        self.takes(draft.id().unwrap_or_default(), tags, message.unwrap_or_default())
+        self.takes(draft.id().unwrap_or_default(), draft.tags(), draft.message())
     }
 }

@@ -56,8 +56,7 @@ pub(crate) fn unopened(assembly: &Assembly) -> Vec<(Span, String)> {
 }
 
 fn opens(draft: &Draft) -> impl Iterator<Item = Collection> {
-    let actions = draft.links.iter().flat_map(|link| &link.actions);
-    actions.filter_map(|node| match &node.action {
+    draft.all_actions().filter_map(|node| match &node.action {
         Action::Persist(action::Persist::Open { collection, .. }) => Some(*collection),
         _ => None,
     })
@@ -69,8 +68,7 @@ fn uses(draft: &Draft) -> impl Iterator<Item = (Span, Collection)> {
         Kind::Collection(collection) => Some((target.span, collection)),
         _ => None,
     });
-    let actions = draft.links.iter().flat_map(|link| &link.actions);
-    read.chain(actions.filter_map(|node| match &node.action {
+    read.chain(draft.all_actions().filter_map(|node| match &node.action {
         Action::SetVar(write) => Some((node.span, write.collection?)),
         _ => None,
     }))

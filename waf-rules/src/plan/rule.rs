@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::assemble::{Choice, Draft, DraftLink, phase};
+use super::assemble::{Choice, Draft, DraftLink};
 use super::compile::{ReadData, file_name};
 use super::lists;
 use super::writes::Writes;
@@ -106,12 +106,9 @@ impl<'a> RuleCompiler<'a> {
     }
 
     fn meta(&mut self, draft: &Draft) -> Meta {
-        let actions = &draft.links[0].actions;
         let text = |pick: fn(&Action) -> Option<&String>| {
-            actions
-                .iter()
-                .rev()
-                .find_map(|node| pick(&node.action).map(|text| (text.clone(), node.span)))
+            let mut last = draft.inherited().rev();
+            last.find_map(|node| pick(&node.action).map(|text| (text.clone(), node.span)))
         };
         let message =
             text(|action| if let Action::Message(text) = action { Some(text) } else { None });
@@ -121,11 +118,11 @@ impl<'a> RuleCompiler<'a> {
             text(|action| if let Action::Revision(text) = action { Some(text) } else { None });
         let version =
             text(|action| if let Action::Version(text) = action { Some(text) } else { None });
-        let tags: Arc<[String]> = tags(actions).map(str::to_owned).collect();
+        let tags: Arc<[String]> = draft.tags().map(str::to_owned).collect();
         Meta {
             id: draft.id().unwrap_or_default(),
-            phase: phase(actions),
-            severity: actions.iter().rev().find_map(|node| match node.action {
+            phase: draft.phase(),
+            severity: draft.inherited().rev().find_map(|node| match node.action {
                 Action::Severity(severity) => Some(severity),
                 _ => None,
             }),
@@ -182,8 +179,8 @@ impl<'a> RuleCompiler<'a> {
         }
         let steps = self.parts.transforms.intern(&list);
         let steps = self.check(link.span, steps).unwrap_or_else(|| vec![Node::ROOT]);
-        let has =
-            |wanted: fn(&Action) -> bool| link.actions.iter().any(|node| wanted(&node.action));
+        let actions = || draft.defaults.iter().chain(&link.actions);
+        let has = |wanted: fn(&Action) -> bool| actions().any(|node| wanted(&node.action));
         Link {
             targets,
             exclusions,
@@ -198,8 +195,14 @@ impl<'a> RuleCompiler<'a> {
             unconditional: link.operator.is_none(),
             capture: has(|action| matches!(action, Action::Capture)),
             multi_match: has(|action| matches!(action, Action::MultiMatch)),
-            effects: link.actions.iter().filter_map(|node| self.effect(node)).collect(),
+            effects: self.effects(draft, link, at),
         }
+    }
+
+    /// What is inherited runs once the whole rule has matched: in the last link.
+    fn effects(&mut self, draft: &Draft, link: &DraftLink, at: usize) -> Vec<Effect> {
+        let inherited = draft.defaults.iter().filter(|_| at + 1 == draft.links.len());
+        inherited.chain(&link.actions).filter_map(|node| self.effect(node)).collect()
     }
 
     /// What concerns the whole chain is written in its first rule.
@@ -343,23 +346,11 @@ fn exclusions(targets: &[ast::Target]) -> Result<Vec<Exclusion>, String> {
     targets.iter().map(Exclusion::compile).collect()
 }
 
-fn tags(actions: &[ActionNode]) -> impl Iterator<Item = &str> {
-    actions.iter().filter_map(|node| match &node.action {
-        Action::Tag(tag) => Some(tag.as_str()),
-        _ => None,
-    })
-}
-
 fn key(draft: &Draft) -> Key {
-    let actions = &draft.links[0].actions;
-    let message = actions.iter().rev().find_map(|node| match &node.action {
-        Action::Message(message) => Some(message.clone()),
-        _ => None,
-    });
     Key {
         id: draft.id().unwrap_or_default(),
-        tags: tags(actions).map(str::to_owned).collect(),
-        message: message.unwrap_or_default(),
+        tags: draft.tags().map(str::to_owned).collect(),
+        message: draft.message().to_owned(),
     }
 }
 

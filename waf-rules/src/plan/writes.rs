@@ -15,8 +15,12 @@ impl Writes {
     pub(super) fn of(drafts: &[&Draft]) -> Self {
         let mut set: HashMap<String, Vec<String>> = HashMap::new();
         let (mut counted, mut made) = (HashSet::new(), Vec::new());
-        let actions = drafts.iter().flat_map(|draft| &draft.links).flat_map(|link| &link.actions);
-        for node in actions {
+        // What many rules inherit is looked at once.
+        let mut seen = HashSet::new();
+        let heirs = drafts.iter().filter(|draft| seen.insert(draft.defaults.as_ptr()));
+        let inherited = heirs.flat_map(|draft| draft.defaults.iter());
+        let own = drafts.iter().flat_map(|draft| &draft.links).flat_map(|link| &link.actions);
+        for node in inherited.chain(own) {
             let Action::SetVar(write) = &node.action else { continue };
             if write.collection.is_some() {
                 continue;

@@ -21,7 +21,7 @@ pub(crate) struct Word {
 }
 
 /// Text that is no statement, and where.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LexError {
     pub(crate) span: Span,
     pub(crate) message: String,
