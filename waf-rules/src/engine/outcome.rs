@@ -65,6 +65,7 @@ pub struct Match {
     pub message: String,
     /// The rule's log data, expanded; at most 1,024 bytes, bytes that are no UTF-8 replaced.
     pub data: String,
+    /// The rule's tags, expanded; each at most 1,024 bytes where it has macros.
     pub tags: Arc<[String]>,
     /// What matched: `ARGS:q`, `REQUEST_HEADERS:User-Agent`, `&ARGS`, `TX:score`.
     pub target: String,
@@ -76,6 +77,8 @@ pub struct Match {
     pub log: bool,
     /// False for rules that keep out of the audit record (`noauditlog`).
     pub audit: bool,
+    /// The tags with their macros.
+    pub(super) written_tags: Arc<[String]>,
     pub(super) operator: String,
     pub(super) file: Arc<str>,
     pub(super) line: u32,

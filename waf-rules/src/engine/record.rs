@@ -1,5 +1,7 @@
 //! Matches as the caller will read them.
 
+use std::sync::Arc;
+
 use super::eval::Run;
 use super::gather::Value;
 use super::outcome::Match;
@@ -8,7 +10,7 @@ use crate::template::Template;
 
 /// Longest matched value kept, in bytes.
 const MATCHED_BYTES_MAX: usize = 256;
-/// Longest message or log data, in bytes.
+/// Longest message, log data or tag with macros, in bytes.
 const TEXT_BYTES_MAX: usize = 1_024;
 
 impl Run<'_> {
@@ -26,7 +28,8 @@ impl Run<'_> {
             severity: rule.meta.severity,
             message: self.log_text(&rule.meta.message, rule),
             data: self.log_text(&rule.meta.logdata, rule),
-            tags: rule.meta.tags.clone(),
+            tags: self.tags(rule),
+            written_tags: rule.meta.tags.clone(),
             target: self.label(value),
             matched,
             score,
@@ -46,6 +49,15 @@ impl Run<'_> {
         let levels = slots.inbound.iter().chain(&slots.outbound).chain(&slots.inbound_3);
         let values = levels.filter_map(|slot| self.state.tx.get(*slot));
         values.map(|value| value.number(&self.state.buffers)).sum()
+    }
+
+    /// Tags without macros are shared by all matches of the rule.
+    fn tags(&mut self, rule: &Rule) -> Arc<[String]> {
+        let templates = &rule.meta.tag_templates;
+        if templates.is_empty() {
+            return rule.meta.tags.clone();
+        }
+        templates.iter().map(|template| self.log_text(template, rule)).collect()
     }
 
     fn log_text(&mut self, template: &Template, rule: &Rule) -> String {

@@ -1,6 +1,8 @@
 //! `sanitise...`: what must not be shown is masked in every match before the caller reads it. A rule that
 //! masks in a later phase comes too late for what was logged before.
 
+use std::sync::Arc;
+
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::Transaction;
@@ -173,6 +175,7 @@ fn mask(found: &mut Match, covered: bool, finder: Option<&AhoCorasick>) {
     let Some(finder) = finder.filter(|finder| finder.patterns_len() > 0) else { return };
     found.data = replaced(&found.data, finder);
     found.message = replaced(&found.message, finder);
+    mask_tags(found, finder);
     let mut clean = Vec::new();
     finder.replace_all_with_bytes(&found.matched, &mut clean, |_, _, out| {
         out.extend_from_slice(MASK.as_bytes());
@@ -185,6 +188,19 @@ fn decoded(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     urlencoded::decode(text.as_bytes(), &mut decoded);
     decoded
+}
+
+/// A tag without macros is the rule's own word.
+fn mask_tags(found: &mut Match, finder: &AhoCorasick) {
+    if Arc::ptr_eq(&found.tags, &found.written_tags) {
+        return;
+    }
+    let tags = found.tags.iter().zip(found.written_tags.iter());
+    let masked = |(tag, written): (&String, &String)| match tag == written {
+        true => tag.clone(),
+        false => replaced(tag, finder),
+    };
+    found.tags = tags.map(masked).collect();
 }
 
 fn replaced(text: &str, finder: &AhoCorasick) -> String {

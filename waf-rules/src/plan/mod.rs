@@ -133,7 +133,10 @@ pub(crate) struct Meta {
     pub(crate) message_text: String,
     pub(crate) message: Template,
     pub(crate) logdata: Template,
+    /// As written, with their macros: rules are chosen by these.
     pub(crate) tags: Arc<[String]>,
+    /// The same to be expanded; none where no tag has a macro.
+    pub(crate) tag_templates: Box<[Template]>,
     pub(crate) revision: String,
     pub(crate) version: String,
     pub(crate) paranoia: Option<u8>,

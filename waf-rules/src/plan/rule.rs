@@ -131,11 +131,22 @@ impl<'a> RuleCompiler<'a> {
             logdata: self.template(logdata.as_ref()),
             paranoia: tags.iter().find_map(|tag| tag.strip_prefix("paranoia-level/")?.parse().ok()),
             tags,
+            tag_templates: self.tag_templates(draft),
             revision: revision.map(|(text, _)| text).unwrap_or_default(),
             version: version.map(|(text, _)| text).unwrap_or_default(),
             file: file_name(self.sources, draft.span),
             line: self.sources.place(draft.span).line,
         }
+    }
+
+    fn tag_templates(&mut self, draft: &Draft) -> Box<[Template]> {
+        let nodes = draft.inherited().filter_map(|node| match &node.action {
+            Action::Tag(tag) => Some((tag.clone(), node.span)),
+            _ => None,
+        });
+        let templates: Box<[Template]> = nodes.map(|tag| self.template(Some(&tag))).collect();
+        let plain = templates.iter().all(|template| template.constant().is_some());
+        if plain { Box::default() } else { templates }
     }
 
     fn template(&mut self, text: Option<&(String, Span)>) -> Template {

@@ -37,6 +37,43 @@ fn masks_arguments_and_headers_everywhere() {
 }
 
 #[test]
+fn tags_are_expanded_where_a_match_is_recorded() {
+    let rules = r#"
+SecDefaultAction "phase:2,log,pass,tag:'Host: %{request_headers.host}',tag:'plain'"
+SecRule ARGS:a "@rx ." "id:1,phase:2,tag:'%{MATCHED_VAR}'"
+SecRule ARGS:b "@rx ." "id:2,phase:2,tag:'%{MATCHED_VAR}'"
+SecRuleRemoveByTag "^example"
+SecRuleRemoveByTag "^x"
+"#;
+    let all = profile(rules);
+    let tx = get(&all, &format!("/?a={}", "x".repeat(2_000)));
+    let tags = &tx.matches()[0].tags;
+    assert_eq!(tags[..2], ["Host: example.com:8443", "plain"]);
+    assert_eq!(tags[2].len(), 1_024);
+    assert!(tx.matches()[0].log_line().contains("[tag \"Host: example.com:8443\"]"));
+    // Rules are chosen by what is written.
+    for (choice, found) in [("request_headers", 0), ("example", 1)] {
+        let rules = format!("{rules}SecRuleRemoveByTag {choice}");
+        assert_eq!(get(&profile(&rules), "/?b=1").matches().len(), found, "{choice}");
+    }
+    // Without macros all matches share what the rule has.
+    let shared = profile("SecRule ARGS \"@rx .\" \"id:1,phase:2,pass,tag:'a'\"");
+    let tx = get(&shared, "/?a=1&b=1");
+    let tags = |at: usize| tx.matches()[at].tags.as_ptr();
+    assert_eq!(tags(0), tags(1));
+}
+
+#[test]
+fn expanded_tags_are_masked() {
+    let rules = r#"SecRule ARGS "@rx ." "id:1,phase:2,pass,tag:'%{ARGS.password}',tag:'secret',sanitiseArg:password"
+SecRule ARGS "@rx ." "id:2,phase:2,pass,tag:'secret'""#;
+    let tx = get(&profile(rules), "/?password=secret");
+    // What the rule says without macros is no secret.
+    assert_eq!(tx.matches()[0].tags[..], ["****", "secret"]);
+    assert_eq!(tx.matches()[1].tags[..], ["secret"]);
+}
+
+#[test]
 fn masks_what_a_rule_matched() {
     let rules = r#"SecRule ARGS "@rx ^\d{16}$" "id:1,phase:2,pass,msg:'card',logdata:'%{MATCHED_VAR}',sanitiseMatched"
 SecRule ARGS "@rx \d" "id:2,phase:2,pass,logdata:'%{MATCHED_VAR}'""#;
