@@ -311,8 +311,17 @@ impl DraftLink {
     }
 }
 
+/// The action may stand several times in a rule.
 fn repeats(action: &Action) -> bool {
-    matches!(action, Action::Tag(_) | Action::Transform(_) | Action::SetVar(_) | Action::Ctl(_))
+    matches!(
+        action,
+        Action::Tag(_)
+            | Action::Transform(_)
+            | Action::SetVar(_)
+            | Action::Ctl(_)
+            | Action::Persist(_)
+            | Action::Sanitise(_)
+    )
 }
 
 /// Actions of one kind replace each other; `log` and `nolog` are one kind.

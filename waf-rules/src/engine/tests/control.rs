@@ -60,6 +60,19 @@ SecRuleRemoveById 4
     assert_eq!(messages(&tx), ["one REQUEST_HEADERS:X", "changed", "later"]);
 }
 
+/// An update adds those that may stand several times.
+#[test]
+fn config_time_changes_of_actions_add_up() {
+    let rules = r#"
+SecAction "id:1,phase:1,pass,nolog,initcol:ip=x,expirevar:ip.n=60,sanitiseArg:a,setvar:ip.n=1,setvar:tx.a=1"
+SecRuleUpdateActionById 1 "initcol:global=y,deprecatevar:ip.n=1/10,sanitiseArg:b,setvar:global.n=2,tag:'t'"
+SecAction "id:2,phase:1,pass,msg:'%{ip.n} %{global.n} %{tx.a}'"
+"#;
+    let tx = get(&profile(rules), "/?a=1&b=2");
+    assert_eq!(messages(&tx), ["1 2 1"]);
+    assert!(tx.is_sanitised("ARGS:a") && tx.is_sanitised("ARGS:b"));
+}
+
 #[test]
 fn deny_stops_and_phase_five_still_runs() {
     let rules = format!(
