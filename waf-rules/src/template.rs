@@ -30,6 +30,18 @@ pub(crate) enum RuleField {
     Version,
 }
 
+impl RuleField {
+    /// Names in lower case.
+    pub(crate) const NAMES: [(&str, Self); 6] = [
+        ("id", Self::Id),
+        ("msg", Self::Message),
+        ("severity", Self::Severity),
+        ("logdata", Self::LogData),
+        ("rev", Self::Revision),
+        ("ver", Self::Version),
+    ];
+}
+
 impl Template {
     /// Splits a text; names of transaction variables are interned in `names`.
     pub(crate) fn parse(text: &str, names: &mut TxNames) -> Result<Self, String> {
@@ -90,13 +102,7 @@ fn macro_part(text: &str, names: &mut TxNames) -> Result<Part, String> {
 }
 
 fn rule_field(name: &str) -> Result<RuleField, String> {
-    match name.to_ascii_lowercase().as_str() {
-        "id" => Ok(RuleField::Id),
-        "msg" => Ok(RuleField::Message),
-        "severity" => Ok(RuleField::Severity),
-        "logdata" => Ok(RuleField::LogData),
-        "rev" => Ok(RuleField::Revision),
-        "ver" => Ok(RuleField::Version),
-        _ => Err(format!("unknown rule field in macro `%{{rule.{name}}}`")),
-    }
+    let mut known = RuleField::NAMES.into_iter();
+    let field = known.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, field)| field);
+    field.ok_or_else(|| format!("unknown rule field in macro `%{{rule.{name}}}`"))
 }

@@ -10,6 +10,7 @@ use super::state::State;
 use super::tx_store::TxValue;
 use crate::bytes::index;
 use crate::operator::{Captures, LANES, Operator, OutOfWork, hold_together};
+use crate::plan::Rule;
 use crate::plan::settings::Over;
 use crate::tx::TxSlot;
 use crate::variable::UNCONDITIONAL;
@@ -68,7 +69,7 @@ impl Run<'_> {
         if let (Content::Int(number), Operator::Number(comparison, argument), [_]) =
             (value.content, operator, site.link.steps.as_slice())
         {
-            let holds = comparison.holds(number, self.expand_number(argument));
+            let holds = comparison.holds(number, self.expand_number(argument, site.rule));
             return holds != site.link.negated && self.matched(site, value);
         }
         let input = self.buffer(value.content);
@@ -123,7 +124,7 @@ impl Run<'_> {
             Some(row) if self.is_long_search(operator, input) => {
                 self.answer_together(link.operator, input, row)
             }
-            _ => self.answer(link.operator, input),
+            _ => self.answer(site, input),
         };
         let Ok(answer) = answer else { return false };
         if let Some(row) = row {
@@ -132,14 +133,15 @@ impl Run<'_> {
         answer != link.negated && self.matched_by(site, value, input)
     }
 
-    fn answer(&mut self, operator: u32, input: Buffer) -> Result<bool, OutOfWork> {
+    fn answer(&mut self, site: &Site<'_>, input: Buffer) -> Result<bool, OutOfWork> {
+        let operator = site.link.operator;
         let asked = &self.program.operators[operator as usize];
         match asked {
             Operator::GeoLookup => return Ok(self.look_up(input)),
             Operator::Rbl(list) => return Ok(self.is_listed(list, input)),
             _ => {}
         }
-        let argument = self.argument(asked);
+        let argument = self.argument(asked, Some(site.rule));
         let State { buffers, budget, candidates, .. } = &mut *self.state;
         let bytes = buffers.bytes(input);
         let answer = if candidates.is_exhaustive() {
@@ -193,17 +195,17 @@ impl Run<'_> {
             self.state.uncaptured = Some((site.link.operator, input));
             // A rule further on may wait for a group, and an argument may change until then.
             if self.lane.watches_captures || operator.argument().is_some() {
-                self.capture();
+                self.capture_for(Some(site.rule));
             }
         }
         self.matched(site, value)
     }
 
-    fn argument(&mut self, operator: &Operator) -> Vec<u8> {
+    fn argument(&mut self, operator: &Operator, rule: Option<&Rule>) -> Vec<u8> {
         let mut argument = std::mem::take(&mut self.state.scratch.argument);
         argument.clear();
         if let Some(template) = operator.argument() {
-            self.expand_into(template, None, &mut argument);
+            self.expand_into(template, rule, &mut argument);
         }
         argument
     }
@@ -212,13 +214,18 @@ impl Run<'_> {
     /// times what it costs to know that there is a match, and most are never read. They take the place
     /// of all older ones; a group without part is empty.
     pub(super) fn capture(&mut self) {
+        // Those of an argument that changes were found at once, for the rule that asked.
+        self.capture_for(None);
+    }
+
+    fn capture_for(&mut self, rule: Option<&Rule>) {
         let Some((operator, input)) = self.state.uncaptured.take() else { return };
         let operator = &self.program.operators[operator as usize];
         let mut captures = std::mem::take(&mut self.state.scratch.captures);
         captures.clear();
         let bytes = self.state.buffers.bytes(input);
         if self.state.budget.afford(ASK_COST + operator.groups_cost(bytes)) {
-            let argument = self.argument(operator);
+            let argument = self.argument(operator, rule);
             let State { buffers, budget, .. } = &mut *self.state;
             let pay = |work| budget.afford(work);
             operator.capture(buffers.bytes(input), &argument, &mut captures, pay);

@@ -39,7 +39,7 @@ impl Run<'_> {
                 self.set_in_collection(*collection, name, *op, value, rule)
             }
             Persist::Expire { collection, name, seconds } => {
-                let seconds = u64::try_from(self.expand_number(seconds)).unwrap_or(0);
+                let seconds = u64::try_from(self.expand_number(seconds, rule)).unwrap_or(0);
                 self.update_named(*collection, name, Update::Expire(seconds), rule);
             }
             Persist::Decay { collection, name, amount, period_s } => {
@@ -99,8 +99,8 @@ impl Run<'_> {
         let text;
         let update = match op {
             SetVarOp::Unset => Update::Unset,
-            SetVarOp::Add => Update::Add(self.expand_number(value)),
-            SetVarOp::Subtract => Update::Add(self.expand_number(value).saturating_neg()),
+            SetVarOp::Add => Update::Add(self.expand_number(value, rule)),
+            SetVarOp::Subtract => Update::Add(self.expand_number(value, rule).saturating_neg()),
             SetVarOp::Set => {
                 text = self.expand(value, Some(rule));
                 Update::Set(&text)

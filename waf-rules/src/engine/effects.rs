@@ -97,9 +97,11 @@ impl Run<'_> {
         let before = old.map_or(0, |old| old.number(&self.state.buffers));
         match op {
             SetVarOp::Unset => None,
-            SetVarOp::Add => Some(TxValue::Int(before.saturating_add(self.expand_number(value)))),
+            SetVarOp::Add => {
+                Some(TxValue::Int(before.saturating_add(self.expand_number(value, rule))))
+            }
             SetVarOp::Subtract => {
-                Some(TxValue::Int(before.saturating_sub(self.expand_number(value))))
+                Some(TxValue::Int(before.saturating_sub(self.expand_number(value, rule))))
             }
             SetVarOp::Set => {
                 let mut text = std::mem::take(&mut self.state.scratch.text);

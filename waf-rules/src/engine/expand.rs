@@ -62,7 +62,7 @@ impl Run<'_> {
     }
 
     /// The number a template stands for, without a text in between where it is one variable.
-    pub(super) fn expand_number(&mut self, template: &Template) -> i64 {
+    pub(super) fn expand_number(&mut self, template: &Template, rule: &Rule) -> i64 {
         match template.parts() {
             [Part::Text(text)] => atoi(text),
             [Part::Tx(slot)] => {
@@ -71,7 +71,7 @@ impl Run<'_> {
             _ => {
                 let mut text = std::mem::take(&mut self.state.scratch.label);
                 text.clear();
-                self.expand_into(template, None, &mut text);
+                self.expand_into(template, Some(rule), &mut text);
                 let number = atoi(&text);
                 self.state.scratch.label = text;
                 number
@@ -138,16 +138,16 @@ impl Bounded {
     }
 }
 
-fn push_field(rule: &Rule, field: RuleField, out: &mut Vec<u8>) {
+/// What a rule says of itself, its macros unexpanded: they may name the rule. Nothing where it says nothing.
+pub(super) fn push_field(rule: &Rule, field: RuleField, out: &mut Vec<u8>) {
     let meta = &rule.meta;
     match field {
         RuleField::Id => push_display(meta.id, out),
         RuleField::Message => out.extend_from_slice(meta.message_text.as_bytes()),
         RuleField::Severity => {
-            out.extend_from_slice(meta.severity.map_or("", |level| level.as_str()).as_bytes())
+            meta.severity.map_or((), |severity| push_display(severity.number(), out))
         }
-        // The log data itself may hold `%{rule...}`: it is not expanded within itself.
-        RuleField::LogData => out.extend_from_slice(meta.logdata.constant().unwrap_or_default()),
+        RuleField::LogData => out.extend_from_slice(meta.logdata_text.as_bytes()),
         RuleField::Revision => out.extend_from_slice(meta.revision.as_bytes()),
         RuleField::Version => out.extend_from_slice(meta.version.as_bytes()),
     }

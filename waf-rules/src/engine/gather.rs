@@ -2,8 +2,11 @@
 
 use super::buffers::Buffer;
 use super::eval::{Run, Site};
+use super::expand::push_field;
+use super::state::State;
 use super::tx_store::TxValue;
 use crate::plan::{Exclusion, Link, Matcher, Target};
+use crate::template::RuleField;
 use crate::tx::TxSlot;
 use crate::variable::{Kind, Store, Variable};
 
@@ -202,20 +205,14 @@ impl Run<'_> {
     }
 
     fn gather_rule(&mut self, rule: u32, target: &Target, values: &mut Vec<Value>) {
-        let meta = &self.program.rules[rule as usize].meta;
-        let id = meta.id.to_string();
-        let severity = meta.severity.map_or("", crate::Severity::as_str);
-        let fields = [
-            ("id", id.as_str()),
-            ("msg", meta.message_text.as_str()),
-            ("severity", severity),
-            ("rev", meta.revision.as_str()),
-            ("ver", meta.version.as_str()),
-        ];
-        for (name, text) in fields {
-            if target.matcher.accepts(name.as_bytes()) {
-                let key = Key::Buffer(self.state.buffers.intern(name.as_bytes()));
-                let content = Content::Buffer(self.state.buffers.intern(text.as_bytes()));
+        let rule = &self.program.rules[rule as usize];
+        let State { buffers, scratch, .. } = &mut *self.state;
+        for (name, field) in RuleField::NAMES {
+            scratch.text.clear();
+            push_field(rule, field, &mut scratch.text);
+            if !scratch.text.is_empty() && target.matcher.accepts(name.as_bytes()) {
+                let key = Key::Buffer(buffers.intern(name.as_bytes()));
+                let content = Content::Buffer(buffers.intern(&scratch.text));
                 values.push(Value { variable: target.variable, key, content, count: false });
             }
         }

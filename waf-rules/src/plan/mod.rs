@@ -132,6 +132,8 @@ pub(crate) struct Meta {
     /// The message as written, with its macros.
     pub(crate) message_text: String,
     pub(crate) message: Template,
+    /// The log data as written, with its macros.
+    pub(crate) logdata_text: String,
     pub(crate) logdata: Template,
     /// As written, with their macros: rules are chosen by these.
     pub(crate) tags: Arc<[String]>,

@@ -129,6 +129,7 @@ impl<'a> RuleCompiler<'a> {
             message_text: message.as_ref().map(|(text, _)| text.clone()).unwrap_or_default(),
             message: self.template(message.as_ref()),
             logdata: self.template(logdata.as_ref()),
+            logdata_text: logdata.map(|(text, _)| text).unwrap_or_default(),
             paranoia: tags.iter().find_map(|tag| tag.strip_prefix("paranoia-level/")?.parse().ok()),
             tags,
             tag_templates: self.tag_templates(draft),

@@ -193,3 +193,54 @@ fn a_profile_may_say_which_responses_are_inspected() {
         }
     }
 }
+
+/// What a rule says of itself: numbers are numbers, texts are as written.
+#[test]
+fn rules_know_themselves() {
+    let about = "id:7,phase:2,pass,severity:CRITICAL,rev:'2',ver:'a/1',msg:'of %{REQUEST_METHOD}',logdata:'in %{REQUEST_METHOD}'";
+    for (target, value) in [
+        ("RULE:id", "7"),
+        ("RULE:severity", "2"),
+        ("RULE:rev", "2"),
+        ("RULE:ver", "a/1"),
+        ("RULE:msg", "of %{REQUEST_METHOD}"),
+        ("RULE:logdata", "in %{REQUEST_METHOD}"),
+    ] {
+        let name = target.to_lowercase().replace(':', ".");
+        let rules = format!(
+            "SecRule {target} \"@rx .\" \"{about},setvar:'tx.seen=%{{MATCHED_VAR}}',setvar:'tx.told=%{{{name}}}'\""
+        );
+        assert_eq!(
+            shown(&rules, "%{tx.seen}|%{tx.told}", "/"),
+            format!("{value}|{value}"),
+            "{target}"
+        );
+    }
+    for (target, operator, more) in [
+        ("RULE:severity", "@eq 2", "severity:CRITICAL"),
+        ("RULE:severity", "@lt 1", "severity:EMERGENCY"),
+        ("&RULE:severity", "@eq 0", "t:none"),
+        ("&RULE:logdata", "@eq 0", "t:none"),
+        ("RULE:id", "@eq 7", "t:none"),
+        ("ARGS:n", "@eq %{rule.id}", "t:none"),
+        ("ARGS:n", "@streq %{rule.id}", "t:none"),
+        ("&ARGS", "@lt %{rule.id}", "t:none"),
+        ("ARGS:n", "@within 1 %{rule.msg}", "msg:7"),
+    ] {
+        let rules = format!("SecRule {target} \"{operator}\" \"id:7,phase:2,pass,{more}\"");
+        assert_eq!(get(&profile(&rules), "/?n=7").matched_rules(), [7], "{target} {operator}");
+    }
+}
+
+/// Two rules may ask the same of the same value, and mean each its own number.
+#[test]
+fn numbers_of_rules_are_computed_with() {
+    let rules = r#"
+SecAction "id:3,phase:1,pass,nolog,initcol:ip=x,setvar:tx.n=+%{rule.id},setvar:ip.n=+%{rule.id}"
+SecAction "id:4,phase:1,pass,nolog,severity:5,setvar:tx.n=+%{rule.id},setvar:tx.n=-%{rule.severity},setvar:ip.n=+%{rule.id}"
+SecRule ARGS "@streq %{rule.id}" "id:8,phase:2,pass,nolog,setvar:tx.seen=8"
+SecRule ARGS "@streq %{rule.id}" "id:9,phase:2,pass,nolog,setvar:tx.seen=9,capture"
+"#;
+    assert_eq!(shown(rules, "%{tx.n} %{ip.n} %{tx.seen}", "/?n=8"), "2 7 8");
+    assert_eq!(shown(rules, "%{tx.n} %{ip.n} %{tx.seen}", "/?n=9"), "2 7 9");
+}
