@@ -67,6 +67,9 @@ pub struct Match {
     pub data: String,
     /// The rule's tags, expanded; each at most 1,024 bytes where it has macros.
     pub tags: Arc<[String]>,
+    /// The rule's `rev` and `ver`; empty when it has none.
+    pub revision: String,
+    pub version: String,
     /// What matched: `ARGS:q`, `REQUEST_HEADERS:User-Agent`, `&ARGS`, `TX:score`.
     pub target: String,
     /// The value as the operator saw it; at most 256 bytes.
@@ -82,7 +85,6 @@ pub struct Match {
     pub(super) operator: String,
     pub(super) file: Arc<str>,
     pub(super) line: u32,
-    pub(super) version: String,
 }
 
 impl std::fmt::Display for BodyBound {
@@ -105,6 +107,7 @@ impl Match {
         field(&mut line, "line", &self.line.to_string());
         field(&mut line, "id", &self.rule_id.to_string());
         for (name, value) in [
+            ("rev", self.revision.as_str()),
             ("msg", self.message.as_str()),
             ("data", self.data.as_str()),
             ("severity", self.severity.map_or("", Severity::as_str)),

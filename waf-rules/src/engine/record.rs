@@ -29,6 +29,8 @@ impl Run<'_> {
             message: self.log_text(&rule.meta.message, rule),
             data: self.log_text(&rule.meta.logdata, rule),
             tags: self.tags(rule),
+            revision: rule.meta.revision.clone(),
+            version: rule.meta.version.clone(),
             written_tags: rule.meta.tags.clone(),
             target: self.label(value),
             matched,
@@ -38,7 +40,6 @@ impl Run<'_> {
             operator: format!("{}{}", if link.negated { "!@" } else { "@" }, link.operator_name),
             file: rule.meta.file.clone(),
             line: rule.meta.line,
-            version: rule.meta.version.clone(),
         };
         self.state.record.matches.push(record);
     }

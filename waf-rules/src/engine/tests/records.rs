@@ -37,6 +37,16 @@ fn masks_arguments_and_headers_everywhere() {
 }
 
 #[test]
+fn log_lines_have_every_field_in_order() {
+    let rules = r#"SecRule ARGS "@rx ." "id:1,phase:2,pass,ver:'a/1',tag:'t',severity:2,rev:'3',msg:'m',logdata:'d'""#;
+    let tx = get(&profile(rules), "/?a=1");
+    let found = &tx.matches()[0];
+    let line = r#"[file "t.conf"] [line "1"] [id "1"] [rev "3"] [msg "m"] [data "d"] [severity "CRITICAL"] [ver "a/1"] [tag "t"]"#;
+    assert!(found.log_line().ends_with(line), "{}", found.log_line());
+    assert_eq!((found.revision.as_str(), found.version.as_str()), ("3", "a/1"));
+}
+
+#[test]
 fn tags_are_expanded_where_a_match_is_recorded() {
     let rules = r#"
 SecDefaultAction "phase:2,log,pass,tag:'Host: %{request_headers.host}',tag:'plain'"
