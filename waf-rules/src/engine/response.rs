@@ -29,6 +29,15 @@ impl State {
         }
     }
 
+    /// Of an answer that does not say its length, the bytes seen of its body so far.
+    pub(super) fn response_length_seen(&mut self, bytes: usize) {
+        let headers = self.stores.get(Store::ResponseHeaders).iter();
+        let mut names = headers.map(|entry| self.buffers.bytes(entry.key));
+        if !names.any(|name| name.eq_ignore_ascii_case(b"content-length")) {
+            self.set_number(Store::ResponseContentLength, bytes);
+        }
+    }
+
     /// The body is of a type that the rules want to see; types compare in any case (CVE-2026-73856).
     pub(super) fn wants_response_body(&self, profile: &Inner) -> bool {
         if !self.control.response_body || self.control.force_response_body {

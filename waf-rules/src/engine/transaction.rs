@@ -184,6 +184,7 @@ impl Transaction {
 
     /// The response head is complete: runs phase 3.
     pub fn response_head(&mut self) -> Verdict {
+        self.state.response_length_seen(0);
         self.run(3)
     }
 
@@ -231,6 +232,7 @@ impl Transaction {
         if self.wants_response_body() {
             let body = std::mem::take(&mut self.state.response_body);
             self.state.set_text(Store::ResponseBody, &body);
+            self.state.response_length_seen(self.response_body_bytes);
         }
         self.run(4)
     }

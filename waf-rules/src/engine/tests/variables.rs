@@ -244,3 +244,33 @@ SecRule ARGS "@streq %{rule.id}" "id:9,phase:2,pass,nolog,setvar:tx.seen=9,captu
     assert_eq!(shown(rules, "%{tx.n} %{ip.n} %{tx.seen}", "/?n=8"), "2 7 8");
     assert_eq!(shown(rules, "%{tx.n} %{ip.n} %{tx.seen}", "/?n=9"), "2 7 9");
 }
+
+/// What the answer says of its length, or what was seen of it.
+#[test]
+fn response_has_a_length() {
+    let rules = "SecResponseBodyAccess On\n\
+                 SecAction \"id:3,phase:3,pass,msg:'%{RESPONSE_CONTENT_LENGTH}'\"\n\
+                 SecAction \"id:4,phase:4,pass,msg:'%{RESPONSE_CONTENT_LENGTH}'\"";
+    let profile = profile(rules);
+    for (header, body, lengths) in [
+        (Some("12"), Some("hello"), ["12", "12"]),
+        (None, Some("hello"), ["0", "5"]),
+        (None, Some(""), ["0", "0"]),
+        // Of a body that was not fed nothing is known.
+        (None, None, ["0", "0"]),
+    ] {
+        let mut tx = Transaction::new(profile.clone());
+        tx.head();
+        tx.body();
+        tx.response_line(200, b"HTTP/1.1");
+        let kind: &[u8] = if body.is_some() { b"text/html" } else { b"image/png" };
+        tx.response_header(b"Content-Type", kind);
+        header.iter().for_each(|value| tx.response_header(b"Content-Length", value.as_bytes()));
+        tx.response_head();
+        if tx.wants_response_body() {
+            tx.response_body_chunk(body.unwrap_or_default().as_bytes()).unwrap();
+        }
+        tx.response_body();
+        assert_eq!(messages(&tx), lengths, "{header:?} {body:?}");
+    }
+}
