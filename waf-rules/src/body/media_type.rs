@@ -3,12 +3,14 @@
 use super::grpc::Framing;
 use crate::action::BodyProcessor;
 
+/// Readers of forms go by the beginning of the type: a parameter behind it needs no semicolon then.
+const FORM_DATA: &str = "multipart/form-data";
+
 /// The parser for a media type, by its exact type: `a;b=application/json` asks for none.
 pub(crate) fn processor(content_type: &[u8]) -> Option<BodyProcessor> {
     let essence = essence(content_type);
     match essence.as_str() {
         "application/x-www-form-urlencoded" => Some(BodyProcessor::UrlEncoded),
-        "multipart/form-data" => Some(BodyProcessor::Multipart),
         "application/json" | "text/json" => Some(BodyProcessor::Json),
         "application/xml" | "text/xml" => Some(BodyProcessor::Xml),
         "application/graphql" => Some(BodyProcessor::GraphQl),
@@ -20,8 +22,15 @@ pub(crate) fn processor(content_type: &[u8]) -> Option<BodyProcessor> {
         | "application/x-protobuf"
         | "application/x-google-protobuf"
         | "application/vnd.google.protobuf" => Some(BodyProcessor::Protobuf),
+        _ if begins_with_form_data(&essence) => Some(BodyProcessor::Multipart),
         _ => suffix(&essence),
     }
+}
+
+/// The type as a whole, not the beginning of a longer word.
+fn begins_with_form_data(essence: &str) -> bool {
+    let behind = essence.strip_prefix(FORM_DATA).map(str::as_bytes);
+    behind.is_some_and(|behind| !behind.first().is_some_and(|byte| is_token_byte(*byte)))
 }
 
 /// `type/subtype` in lower case, without parameters and blanks around it.

@@ -35,6 +35,11 @@ fn media_types_choose_exactly() {
         ("application/problem+json", Some(BodyProcessor::Json)),
         ("application/soap+xml", Some(BodyProcessor::Xml)),
         ("multipart/form-data; boundary=x", Some(BodyProcessor::Multipart)),
+        ("multipart/form-data boundary=x", Some(BodyProcessor::Multipart)),
+        ("Multipart/Form-Data\tboundary=x", Some(BodyProcessor::Multipart)),
+        ("multipart/form-data, boundary=x", Some(BodyProcessor::Multipart)),
+        ("multipart/form-dataX; boundary=x", None),
+        ("multipart/form-data-x boundary=x", None),
         ("application/x-www-form-urlencoded", Some(BodyProcessor::UrlEncoded)),
         ("a;b=application/json", None),
         ("application/jsonx", None),
@@ -234,6 +239,29 @@ fn multipart_reads_dispositions() {
         assert_eq!((found, result), (vec![field.to_owned()], Ok(())), "{disposition}");
         assert_eq!(flags.is_strict_error(), strict, "{disposition}: {flags:?}");
     }
+}
+
+/// Readers go by the beginning of the type, and find the boundary all the same.
+#[test]
+fn multipart_misses_the_semicolon() {
+    let good = body(r#"form-data; name="a""#);
+    for content_type in [
+        "multipart/form-data boundary=xx",
+        "multipart/form-data boundary=xx; charset=utf-8",
+        "multipart/form-data, boundary=\"xx\"",
+        "multipart/form-data charset=utf-8 Boundary=xx",
+        "multipart/form-data x; boundary=xx",
+    ] {
+        let (found, flags, result) = parts(content_type, &good);
+        assert_eq!((found, result), (vec!["a=v".to_owned()], Ok(())), "{content_type}");
+        assert!(flags.missing_semicolon && flags.is_strict_error(), "{content_type}");
+    }
+    for content_type in [FORM, "multipart/form-data ;boundary=xx"] {
+        assert!(!parts(content_type, &good).1.missing_semicolon, "{content_type}");
+    }
+    let two = parts("multipart/form-data boundary=xx; boundary=yy", &good).2;
+    let reason = "multipart: content type has more than one boundary";
+    assert_eq!(two, Err(BodyError::malformed(reason)));
 }
 
 #[test]

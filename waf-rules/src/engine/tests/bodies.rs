@@ -291,6 +291,20 @@ fn names_in_pieces_are_joined_and_doubted() {
 }
 
 #[test]
+fn forms_without_a_semicolon_are_read_and_doubted() {
+    let body = "--b\r\nContent-Disposition: form-data; name=a\r\n\r\nx\r\n--b--\r\n";
+    let rules = show("%{ARGS.a} %{MULTIPART_MISSING_SEMICOLON} %{MULTIPART_STRICT_ERROR}");
+    let profile = profile(&rules);
+    for (content_type, seen) in [
+        ("multipart/form-data; boundary=b", "x 0 0"),
+        ("multipart/form-data boundary=b", "x 1 1"),
+        ("multipart/form-dataX boundary=b", " 0 0"),
+    ] {
+        assert_eq!(messages(&post(&profile, content_type, body)), [seen], "{content_type}");
+    }
+}
+
+#[test]
 fn parts_that_ask_to_be_decoded_are_doubted() {
     let strict = |header: &str| {
         let body = format!(
