@@ -264,6 +264,28 @@ fn multipart_misses_the_semicolon() {
     assert_eq!(two, Err(BodyError::malformed(reason)));
 }
 
+/// Who ends lines at CR LF alone sees no boundary behind a bare line feed.
+#[test]
+fn multipart_doubts_a_bare_line_feed_before_a_boundary() {
+    let good = body(r#"form-data; name="a""#);
+    let mixed = (true, true);
+    for (body, lines, field) in [
+        (good.clone(), (false, true), "a=v"),
+        (good.replace("v\r\n", "v\n"), mixed, "a=v"),
+        (good.replace("v\r\n", "v\r\n\n"), mixed, "a=v\r\n"),
+        (good.replace("v\r\n", "\n"), mixed, "a="),
+        (good.replace("v\r\n", ""), (false, true), "a="),
+        // Text may have them.
+        (good.replace("v\r\n", "v\nw\r\n"), (false, true), "a=v\nw"),
+        (good.replace("\r\n", "\n"), (true, false), "a=v"),
+        (good.replace("\r\n", "\n").replace("v\n", "v\r\n"), mixed, "a=v"),
+    ] {
+        let (found, flags, result) = parts(FORM, &body);
+        assert_eq!((found, result), (vec![field.to_owned()], Ok(())), "{body:?}");
+        assert_eq!((flags.lf_line, flags.crlf_line), lines, "{body:?}");
+    }
+}
+
 #[test]
 fn multipart_raises_flags() {
     let good = body(r#"form-data; name="a""#);

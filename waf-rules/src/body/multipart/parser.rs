@@ -172,6 +172,8 @@ impl Parser {
             return Ok(());
         }
         if self.place == Place::Content {
+            let line_end = std::mem::take(&mut self.line_end);
+            self.note_line_end(&line_end);
             self.hand_on(sink)?;
         }
         // Browsers send a form without fields as the last boundary alone.
@@ -231,7 +233,6 @@ impl Parser {
     }
 
     fn hand_on(&mut self, sink: PartSink<'_>) -> Result<(), BodyError> {
-        self.line_end.clear();
         let found = std::mem::take(&mut self.disposition);
         let part = Part {
             name: found.name.unwrap_or_default(),
