@@ -287,6 +287,19 @@ fn multipart_doubts_a_bare_line_feed_before_a_boundary() {
 }
 
 #[test]
+fn multipart_doubts_how_headers_are_folded() {
+    let good = body(r#"form-data; name="a""#);
+    for (blank, folded, invalid) in
+        [(" ", true, false), ("\t", true, false), ("\u{b}", false, true), ("\u{c}", false, true)]
+    {
+        let flags = parts(FORM, &good.replace("; name", &format!(";\r\n{blank}name"))).1;
+        let raised = (flags.header_folding, flags.invalid_header_folding);
+        assert_eq!(raised, (folded, invalid), "{blank:?}");
+        assert!(flags.is_strict_error());
+    }
+}
+
+#[test]
 fn multipart_raises_flags() {
     let good = body(r#"form-data; name="a""#);
     let raised = |content_type: &str, body: &str, pick: fn(&Flags) -> bool| {

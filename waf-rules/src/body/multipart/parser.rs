@@ -205,7 +205,9 @@ impl Parser {
                     None => self.flags.invalid_header_folding = true,
                 }
             }
-            Some(_) => {
+            Some(first) => {
+                // Some readers take these for blanks.
+                self.flags.invalid_header_folding |= matches!(first, b'\x0b' | b'\x0c');
                 self.flags.invalid_part |= !bare.contains(&b':') || is_doubtful(bare);
                 self.headers.push(bare.to_vec());
             }
