@@ -160,6 +160,11 @@ pub(crate) const DIFFERS: &[(&str, &str)] = &[
     ("REMOTE_HOST", "the address: no name is looked up"),
     ("REMOTE_USER", "what the gateway verified, not what a header claims"),
     ("REQUEST_COOKIES", "version 0 cookies only"),
+    (
+        "RESPONSE_CONTENT_LENGTH",
+        "0 to the end where the answer does not say its length and its body is not inspected",
+    ),
+    ("RULE", "msg and logdata as written: their macros are not expanded"),
     ("TIME", "UTC, as all TIME_ variables"),
     ("USERAGENT_IP", "the same as REMOTE_ADDR"),
     ("XML", "the XPaths /* and //@* only"),

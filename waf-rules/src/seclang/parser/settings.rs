@@ -60,14 +60,23 @@ const SERVER: &str = "belongs to the server: see the gateway's own configuration
 const CONNECTIONS: &str = "connections are bounded by the gateway's listeners; use its limits";
 const HASHING: &str = "responses are not rewritten; sign links in the application";
 
+const LIMIT_ACTION: &str = "for the rules' own limits, and `Reject` only where the profile's `over` rejects; beyond the profile's bound that alone decides";
+
 /// How some that are obeyed differ from ModSecurity's.
 pub(crate) const DIFFERS: &[(&str, &str)] = &[
+    (
+        "SecArgumentsLimit",
+        "more are refused (`waf.budget` in the gateway) before a rule counts them, where the profile rejects",
+    ),
     (
         "SecAuditLogParts",
         "B, F and H can be left out, as A and Z cannot; all others are never written",
     ),
     ("SecGeoLookupDb", "a MaxMind DB (`.mmdb`) of at most 256 MiB; no GeoIP Legacy (`.dat`)"),
     ("SecResponseBodyAccess", GATEWAY_RESPONSE),
+    ("SecRequestBodyLimitAction", LIMIT_ACTION),
+    ("SecRequestBodyNoFilesLimit", "sets REQBODY_ERROR, as version 3 does"),
+    ("SecResponseBodyLimitAction", LIMIT_ACTION),
     ("SecResponseBodyLimit", "up to the bound of the profile, never above it"),
     ("SecResponseBodyMimeType", GATEWAY_RESPONSE),
     ("SecResponseBodyMimeTypesClear", GATEWAY_RESPONSE),
