@@ -53,6 +53,7 @@ pub use action::{AuditParts, EngineMode, Severity};
 pub use catalog::{Catalog, Entry, EntryLink};
 pub use collection::{
     Collection, CollectionKey, Collections, MemoryBounds, MemoryCollections, Snapshot, Update,
+    Write,
 };
 pub use decode::{DecodeBounds, DecodeError, Decoder};
 pub use engine::{

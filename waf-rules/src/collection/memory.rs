@@ -7,7 +7,7 @@ use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 use std::hash::BuildHasher;
 
-use super::{CollectionKey, Collections, Snapshot, Update};
+use super::{CollectionKey, Collections, Snapshot, Update, Write};
 use crate::bytes::atoi;
 
 /// How much is kept.
@@ -127,8 +127,7 @@ impl Collections for MemoryCollections {
     fn update(
         &self,
         key: &CollectionKey,
-        name: &[u8],
-        update: Update<'_>,
+        write: Write<'_>,
         now_s: u64,
         timeout_s: u64,
     ) -> Option<Vec<u8>> {
@@ -137,9 +136,10 @@ impl Collections for MemoryCollections {
         let most = (self.bounds.instances / SHARDS).max(1);
         let record = shard.record(key, most, now_s, timeout_s);
         record.updated_s = now_s;
-        record.updates = record.updates.saturating_add(1);
+        // What a later write makes anew, because it was forgotten meanwhile, has been written to all the same.
+        record.updates = record.updates.saturating_add(u64::from(write.first)).max(1);
         record.refresh(now_s);
-        record.apply(name, update, now_s, &self.bounds)
+        record.apply(write.name, write.update, now_s, &self.bounds)
     }
 }
 

@@ -2,7 +2,7 @@
 //! `setvar:ip.x=+1`, `expirevar`).
 //!
 //! The engine never holds a lock while it evaluates: it takes a copy of an instance when a rule opens
-//! it, and hands every write to the store as one atomic [`Update`], so that counters of concurrent
+//! it, and hands every write to the store as one atomic [`Write`], so that counters of concurrent
 //! transactions add up.
 
 mod memory;
@@ -33,7 +33,17 @@ pub struct CollectionKey {
     pub name: Box<[u8]>,
 }
 
-/// One write. The store applies it whole or not at all.
+/// One write to one variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Write<'a> {
+    /// In lower case.
+    pub name: &'a [u8],
+    pub update: Update<'a>,
+    /// The first one of its transaction to the instance: these are counted.
+    pub first: bool,
+}
+
+/// What a write does. The store applies it whole or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Update<'a> {
     Set(&'a [u8]),
@@ -57,7 +67,7 @@ pub struct Snapshot {
     /// Seconds since 1970 of the first and the last write; 0 for an instance that is not stored yet.
     pub created_s: u64,
     pub updated_s: u64,
-    /// Writes so far.
+    /// Transactions that wrote to it so far; 0 for an instance that is not stored yet, and for no other.
     pub updates: u64,
     /// Seconds without a write after which it is forgotten; 0 when it is not stored yet.
     pub timeout_s: u64,
@@ -75,8 +85,7 @@ pub trait Collections: fmt::Debug + Send + Sync {
     fn update(
         &self,
         key: &CollectionKey,
-        name: &[u8],
-        update: Update<'_>,
+        write: Write<'_>,
         now_s: u64,
         timeout_s: u64,
     ) -> Option<Vec<u8>>;

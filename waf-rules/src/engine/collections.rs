@@ -5,7 +5,7 @@ use super::eval::Run;
 use super::gather::{Content, Key, Value};
 use super::tx_store::TxValue;
 use crate::action::SetVarOp;
-use crate::collection::{Collection, CollectionKey, Snapshot, Update};
+use crate::collection::{Collection, CollectionKey, Snapshot, Update, Write};
 use crate::plan::{Persist, Rule, Target};
 use crate::template::Template;
 use crate::variable::{Store, Variable};
@@ -20,6 +20,8 @@ struct Open {
     now_s: u64,
     snapshot: Snapshot,
     variables: Vec<(Buffer, TxValue)>,
+    /// This transaction has written to it.
+    written: bool,
 }
 
 /// Variables that one transaction sees of an instance: the store has a bound of its own.
@@ -65,6 +67,9 @@ impl Run<'_> {
         let key = CollectionKey { collection, application: application.into(), name: name.into() };
         let now_s = self.state.clock.seconds();
         let mut snapshot = self.profile.collections.open(&key, now_s);
+        if snapshot.updates == 0 {
+            snapshot.timeout_s = settings.collection_timeout_s;
+        }
         let found = std::mem::take(&mut snapshot.variables);
         let buffers = &mut self.state.buffers;
         let variables = found
@@ -73,7 +78,7 @@ impl Run<'_> {
             .map(|(name, value)| (buffers.intern(&name), TxValue::from_bytes(&value, buffers)));
         let variables = variables.collect();
         self.state.collections.0[collection as usize] =
-            Some(Box::new(Open { key, now_s, snapshot, variables }));
+            Some(Box::new(Open { key, now_s, snapshot, variables, written: false }));
     }
 
     fn show_owner(&mut self, collection: Collection, name: &[u8]) {
@@ -125,9 +130,13 @@ impl Run<'_> {
             update => update,
         };
         let timeout_s = self.program.settings.collection_timeout_s;
-        let Some(open) = &self.state.collections.0[collection as usize] else { return };
-        let value =
-            self.profile.collections.update(&open.key, &name, update, open.now_s, timeout_s);
+        let Some(open) = &mut self.state.collections.0[collection as usize] else { return };
+        if let Update::Timeout(seconds) = update {
+            open.snapshot.timeout_s = seconds;
+        }
+        let first = !std::mem::replace(&mut open.written, true);
+        let write = Write { name: &name, update, first };
+        let value = self.profile.collections.update(&open.key, write, open.now_s, timeout_s);
         self.keep(collection, &name, value);
     }
 

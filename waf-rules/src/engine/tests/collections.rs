@@ -94,6 +94,32 @@ fn collections_have_their_timeout() {
     assert_eq!([0, 99, 1_000].map(|second| seen(&long, second)), ["1", "2", "3"]);
 }
 
+/// A transaction sees the timeout that it sets, and of a new instance the one that it will have.
+#[test]
+fn instances_say_their_timeout() {
+    let rules = |more: &str| {
+        let rules = "SecCollectionTimeout 100\nSecAction \"id:1,phase:1,pass,nolog,initcol:ip=x";
+        profile(&format!("{rules}{more}\"{}", show("%{ip.timeout}")))
+    };
+    let set = rules(",setvar:ip.timeout=77");
+    assert_eq!([0, 1].map(|second| at(&set, 1, second).1), ["77", "77"]);
+    let unset = rules(",setvar:ip.n=1");
+    assert_eq!([0, 1].map(|second| at(&unset, 1, second).1), ["100", "100"]);
+}
+
+/// Transactions that write are counted, not their writes.
+#[test]
+fn updates_are_counted_by_transaction() {
+    let rules = format!(
+        "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=x\"\n\
+         SecRule REMOTE_ADDR \"@streq 192.0.2.1\" \"id:2,phase:1,pass,nolog,setvar:ip.a=1,setvar:ip.b=1,expirevar:ip.a=9\"{}",
+        show("%{ip.update_counter} %{ip.is_new}")
+    );
+    let profile = profile(&rules);
+    let shown = [2, 1, 1, 2, 2].map(|address| at(&profile, address, 0).1);
+    assert_eq!(shown, ["0 1", "0 1", "1 0", "2 0", "2 0"]);
+}
+
 #[test]
 fn variables_decay() {
     let rules = format!(
