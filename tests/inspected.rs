@@ -212,6 +212,8 @@ fn the_audit_log_holds_what_the_rules_want() {
             false,
         ),
         (deny.replace("msg", "log,noauditlog,msg"), "/?deny=1", false),
+        (deny.replace("deny,msg", "pass,nolog,auditlog,msg"), "/?deny=1", true),
+        (deny.replace("deny,msg", "pass,nolog,msg"), "/?deny=1", false),
         ("SecAuditEngine On".to_owned(), "/", true),
     ] {
         let gateway = start(&origin, "", &rules);

@@ -112,6 +112,8 @@ fn message(json: &mut Json<'_>, found: &Match) {
         json.text("data", &found.data, TEXT_BYTES);
         json.plain("severity", found.severity.map_or("", |severity| severity.as_str()));
         json.plain("score", found.score);
+        json.text("rev", &found.revision, TEXT_BYTES);
+        json.text("ver", &found.version, TEXT_BYTES);
         let tags = found.tags.iter().map(String::as_str);
         json.list("tags", tags, |json, tag| json.text("tag", tag, TEXT_BYTES));
     });

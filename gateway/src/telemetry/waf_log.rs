@@ -73,12 +73,14 @@ impl WafLog {
 
     /// Writes what matched, in one piece.
     pub fn write(&self, about: &About, matches: &[Match]) {
-        if matches.is_empty() || !self.is_on() {
+        // `nolog,auditlog`: for the audit log alone.
+        let mut logged = matches.iter().filter(|found| found.log).peekable();
+        if logged.peek().is_none() || !self.is_on() {
             return;
         }
         let (before, after) = (prefix(about), suffix(about));
         let mut output = self.output.lock();
-        for found in matches {
+        for found in logged {
             let line = [&before, &*masked(found).log_line(), &after].concat();
             let taken =
                 output.append(DropKind::Security, |out| out.extend_from_slice(line.as_bytes()));

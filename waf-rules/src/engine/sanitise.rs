@@ -13,7 +13,7 @@ use crate::action::Sanitise;
 use crate::body::urlencoded;
 use crate::variable::Store;
 
-/// Different values that one transaction masks: names come from rules, values from clients.
+/// Names, and different values, that one transaction masks: names come from rules, values from clients.
 const SECRETS_MAX: usize = 64;
 /// As much of a value is looked for as a message can show.
 const SECRET_BYTES_MAX: usize = 1_024;
@@ -107,7 +107,9 @@ impl Masked {
 
 impl State {
     pub(super) fn note_masked(&mut self, masked: Masked) {
-        if self.masked.len() < SECRETS_MAX && !self.masked.contains(&masked) {
+        let is_value = |masked: &Masked| matches!(masked, Masked::Value(_));
+        let same = self.masked.iter().filter(|known| is_value(known) == is_value(&masked)).count();
+        if same < SECRETS_MAX && !self.masked.contains(&masked) {
             self.masked.push(masked);
         }
     }
@@ -136,7 +138,7 @@ impl State {
         }
         secrets.sort_unstable();
         secrets.dedup();
-        secrets.truncate(SECRETS_MAX);
+        secrets.truncate(2 * SECRETS_MAX);
         secrets
     }
 

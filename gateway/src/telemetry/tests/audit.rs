@@ -18,7 +18,7 @@ fn fields(pairs: &[(&str, &[u8])]) -> HeaderMap {
 
 /// What the engine itself says of a hostile request.
 fn facts() -> AuditFacts {
-    let rules = r#"SecRule ARGS "@contains x" "id:7,phase:1,pass,msg:'found %{MATCHED_VAR}',logdata:'%{MATCHED_VAR}',severity:CRITICAL,tag:'attack-x'"
+    let rules = r#"SecRule ARGS "@contains x" "id:7,phase:1,pass,msg:'found %{MATCHED_VAR}',logdata:'%{MATCHED_VAR}',severity:CRITICAL,tag:'attack-x',rev:'2',ver:'own/1'"
 SecRule ARGS "@contains x" "id:8,phase:1,pass,noauditlog""#;
     let ruleset = Ruleset::builder().text("r.conf", rules).build().unwrap();
     let profile = Profile::new(&ruleset, ProfileOptions::default()).unwrap();
@@ -102,6 +102,10 @@ fn json_records_have_the_fields_and_every_match() {
     assert_eq!(messages[1]["details"]["match"], "ARGS:password");
     assert_eq!(messages[1]["details"]["data"], "[redacted]");
     assert_eq!(messages[0]["details"]["tags"][0]["tag"], "attack-x");
+    assert_eq!(
+        (&messages[0]["details"]["rev"], &messages[0]["details"]["ver"]),
+        (&"2".into(), &"own/1".into())
+    );
 }
 
 #[test]
