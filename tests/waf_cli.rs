@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::harness::coding::coded;
 use crate::harness::gateway::yett;
 
 const CONFIG: &str = r#"version: 1
@@ -189,6 +190,43 @@ fn requests_are_explained() {
         waf(folder.path(), &["explain", "--config", "yett.yaml", "--path", "/nowhere"], "");
     assert_eq!(code, 2);
     assert!(err.contains("no route takes the request (route.not_found)"), "{err}");
+}
+
+/// What the gateway makes of a body is what is explained: its coding, its size, and what is no request at all.
+#[test]
+fn requests_are_explained_as_the_gateway_reads_them() {
+    let folder = folder();
+    let explain = |fields: &str, length: usize, body: &[u8]| {
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length";
+        let head =
+            format!("POST /own HTTP/1.1\r\nHost: localhost\r\n{kind}: {length}\r\n{fields}\r\n");
+        fs::write(folder.path().join("raw"), [head.as_bytes(), body].concat()).unwrap();
+        waf(folder.path(), &["explain", "--config", "yett.yaml", "--raw", "raw"], "")
+    };
+    let large = [b"a=".to_vec(), vec![b'y'; 200_000]].concat();
+    for (fields, body, verdict) in [
+        ("Content-Encoding: gzip\r\n", coded("gzip", "a=box"), "refused with 418 by rule 7"),
+        ("Content-Encoding: zstd\r\n", b"a=box".to_vec(), "refused with 400 waf.body_unreadable"),
+        ("Content-Encoding: gzip\r\n", b"a=box".to_vec(), "refused with 400 waf.body_unreadable"),
+        ("", large, "refused with 413 waf.body_too_large"),
+        ("", b"a=boy".to_vec(), "passes"),
+    ] {
+        let (code, out, err) = explain(fields, body.len(), &body);
+        assert!(code == 0 && out.contains(verdict), "{fields}: {out}{err}");
+    }
+    let (code, _, err) = explain("", 9, b"a=box");
+    assert!(code == 2 && err.contains("the body has 5 bytes, its Content-Length says 9"), "{err}");
+    for (raw, wanted) in [
+        ("", "this is no request"),
+        ("GARBAGE", "this is no request"),
+        ("GET no-slash HTTP/1.1\r\n\r\n", "this is no request"),
+        ("GET / HTTP/1.1\r\nHost: a\r\n", "an empty line is missing"),
+    ] {
+        fs::write(folder.path().join("raw"), raw).unwrap();
+        let (code, _, err) =
+            waf(folder.path(), &["explain", "--rules", "own.conf", "--raw", "raw"], "");
+        assert!(code == 2 && err.contains(wanted), "{raw}: {err}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! Made by the writer's thread from the event. Bodies are never written; values pass [`redact`](super::redact), are
 //! bounded, and are escaped, so that no client can write a part, a line or a terminal's command of its own.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use http::{HeaderMap, HeaderValue, Version};
@@ -212,6 +213,10 @@ pub(super) fn masked(found: &Match) -> Match {
     shown.data = redact::at(&found.target, &found.data).into_owned();
     shown.message = redact::at(&found.target, &found.message).into_owned();
     shown.target = redact::text(&found.target).into_owned();
+    // Macros may have made a tag of what a client wrote.
+    if found.tags.iter().any(|tag| matches!(redact::prose(tag), Cow::Owned(_))) {
+        shown.tags = found.tags.iter().map(|tag| redact::prose(tag).into_owned()).collect();
+    }
     shown
 }
 

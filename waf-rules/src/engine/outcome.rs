@@ -96,6 +96,11 @@ impl std::fmt::Display for BodyBound {
 impl std::error::Error for BodyBound {}
 
 impl Match {
+    /// The rule's tags as they are written, whatever macros make of them.
+    pub fn written_tags(&self) -> &[String] {
+        &self.written_tags
+    }
+
     /// The match as one line in ModSecurity's error-log form, `[id "942100"] [msg "..."] ...`, without
     /// control characters.
     pub fn log_line(&self) -> String {

@@ -8,19 +8,24 @@ use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use waf_rules::ftw::Request;
-use waf_rules::{Explanation, Match, Outcome, Profile, Transaction};
+use waf_rules::{Explanation, Match, Outcome, Over, Profile, Transaction};
 
 use super::paint::{Ink, Paint, Table, bytes, cut, safe};
 use super::subject::{Config, Subject, SubjectArgs};
 use crate::base::clock::Now;
 use crate::base::code::Code;
 use crate::base::compile::Step;
-use crate::base::decision::Mode;
+use crate::base::decision::{Finding, Mode};
 use crate::cli::request::RequestArgs;
 use crate::config::document::TestRequest;
 use crate::pipeline::trial::{CLIENT, run};
+use crate::stages::waf::coding::{Coding, Decoded, decode};
+use crate::stages::waf::decide::too_large;
+use crate::stages::waf::section::OverBound;
 
 /// Largest raw request that is read, bytes.
 const RAW_BYTES: u64 = 32 * 1024 * 1024;
@@ -54,9 +59,10 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<String, String> {
     };
     let chosen = Chosen::of(args, &request)?;
     let client = args.request.client.unwrap_or(CLIENT);
-    let explanation = waf_rules::explain(&chosen.profile, |tx| feed(tx, &request, client));
+    let (body, unseen) = chosen.body_of(&request);
+    let explanation = waf_rules::explain(&chosen.profile, |tx| feed(tx, &request, &body, client));
     let explanation = explanation.map_err(|errors| format!("{errors:?}"))?;
-    let page = Page { request: &request, chosen: &chosen, explanation: &explanation };
+    let page = Page { request: &request, chosen: &chosen, explanation: &explanation, unseen };
     Ok(if args.json { format!("{:#}\n", page.json()) } else { page.text(Paint::of_stdout()) })
 }
 
@@ -67,6 +73,10 @@ struct Chosen {
     mode: Mode,
     route: Option<String>,
     at: Option<String>,
+    /// Bytes of a body that the rules get.
+    inspect: usize,
+    /// A larger body is refused.
+    reject: bool,
 }
 
 impl Chosen {
@@ -94,6 +104,8 @@ impl Chosen {
             mode: plan.mode,
             route: Some(route.id.to_string()),
             at: config.at(&place),
+            inspect: plan.inspect,
+            reject: plan.reject,
         })
     }
 
@@ -101,13 +113,43 @@ impl Chosen {
         let profile = subject.profile()?;
         let place: [Step; 2] = ["waf".into(), subject.name.clone().into()];
         let section = |config: &Config| Some(config.document.waf.get(&subject.name)?.mode);
+        let body = subject.config.as_ref().and_then(|config| {
+            let body = &config.document.waf.get(&subject.name)?.body;
+            Some((body.inspect.0, body.over == OverBound::Reject))
+        });
+        let bounds = profile.bounds();
+        let (inspect, reject) = body.unwrap_or((bounds.body_bytes, bounds.over == Over::Reject));
         Ok(Chosen {
+            inspect,
+            reject,
             profile,
             mode: subject.config.as_ref().and_then(section).unwrap_or_default(),
             at: subject.config.as_ref().and_then(|config| config.at(&place)),
             name: subject.name,
             route: None,
         })
+    }
+}
+
+impl Chosen {
+    /// The body as the rules get it, and why the gateway would refuse the request for it whatever they say.
+    fn body_of(&self, request: &Request) -> (Vec<u8>, Option<Box<Finding>>) {
+        let is_coding = |name: &[u8]| name.eq_ignore_ascii_case(b"content-encoding");
+        let codings = request.headers.iter().filter(|(name, _)| is_coding(name));
+        let fields: HeaderMap = codings
+            .filter_map(|(_, value)| Some((CONTENT_ENCODING, HeaderValue::from_bytes(value).ok()?)))
+            .collect();
+        let (coding, readable) = Coding::of(&fields, self.inspect);
+        let mut decoded = match coding {
+            Coding::Plain => Decoded { bytes: request.body.clone(), cut: false, broken: None },
+            Coding::Coded(mut decoder) => decode(&mut decoder, &request.body, true),
+            Coding::Opaque => Decoded { bytes: Vec::new(), cut: false, broken: None },
+        };
+        let cut = decoded.cut || decoded.bytes.len() > self.inspect;
+        decoded.bytes.truncate(self.inspect);
+        let over = cut && self.reject && self.inspect > 0;
+        let unseen = readable.err().or(decoded.broken);
+        (decoded.bytes, unseen.or_else(|| over.then(|| too_large(self.inspect))))
     }
 }
 
@@ -118,7 +160,7 @@ fn matching(config: &Config, request: &Request) -> Result<usize, String> {
         request.headers.iter().map(|(name, value)| (text(name).to_lowercase(), text(value)));
     let headers: BTreeMap<String, String> = headers
         .filter(|(name, value)| {
-            http::HeaderName::try_from(name).is_ok() && http::HeaderValue::try_from(value).is_ok()
+            http::HeaderName::try_from(name).is_ok() && HeaderValue::try_from(value).is_ok()
         })
         .collect();
     let request = TestRequest {
@@ -144,7 +186,32 @@ fn read(path: &std::path::Path) -> Result<Request, String> {
     if length > RAW_BYTES {
         return Err(format!("{}: {length} bytes, bound {RAW_BYTES}", path.display()));
     }
-    std::fs::read(path).map(|raw| Request::read(&raw)).map_err(fail)
+    let raw = std::fs::read(path).map_err(fail)?;
+    let request = Request::read(&raw);
+    check(&request, &raw).map_err(|why| format!("{}: {why}", path.display()))?;
+    Ok(request)
+}
+
+/// Why a text is no request.
+fn check(request: &Request, raw: &[u8]) -> Result<(), String> {
+    if request.method.is_empty() || !request.target.starts_with(b"/") && request.target != b"*" {
+        return Err(
+            "this is no request: expected METHOD TARGET HTTP/1.1, fields, an empty line and a body"
+                .into(),
+        );
+    }
+    let ends = |mark: &[u8]| memchr::memmem::find(raw, mark).is_some();
+    if !ends(b"\r\n\r\n") && !ends(b"\n\n") {
+        return Err("the head of the request does not end: an empty line is missing".into());
+    }
+    let declared = request.header("content-length").and_then(|length| length.trim().parse().ok());
+    match declared {
+        Some(length) if request.body.len() < length => Err(format!(
+            "the body has {} bytes, its Content-Length says {length}",
+            request.body.len()
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The request as the rules would be told of it.
@@ -164,7 +231,7 @@ fn wire(request: &TestRequest) -> Request {
     }
 }
 
-fn feed(mut tx: Transaction, request: &Request, client: IpAddr) -> Transaction {
+fn feed(mut tx: Transaction, request: &Request, body: &[u8], client: IpAddr) -> Transaction {
     tx.time(UNIX_EPOCH + Duration::from_micros(Now::read().unix_us));
     tx.connection(client, 0, IpAddr::from([0, 0, 0, 0]), 0);
     tx.request_line(&request.method, &request.target, &request.protocol);
@@ -172,7 +239,7 @@ fn feed(mut tx: Transaction, request: &Request, client: IpAddr) -> Transaction {
     tx.head();
     if tx.wants_body() {
         // A body beyond the bound shows in the outcome.
-        let _ = tx.body_chunk(&request.body);
+        let _ = tx.body_chunk(body);
     }
     tx.body();
     tx.finish();
@@ -183,6 +250,8 @@ struct Page<'a> {
     request: &'a Request,
     chosen: &'a Chosen,
     explanation: &'a Explanation,
+    /// What the gateway objects to, whatever the rules say.
+    unseen: Option<Box<Finding>>,
 }
 
 impl Page<'_> {
@@ -317,6 +386,7 @@ impl Page<'_> {
             threshold => format!("score {} of {threshold}", score.inbound),
         };
         match (transaction.detected(), self.chosen.mode) {
+            (None, mode) if self.unseen.is_some() => self.unseen_verdict(mode, paint),
             (None, _) => paint.ink(Ink::Green, &format!("passes: {sum}")),
             (Some(why), Mode::Enforce) => paint.ink(
                 Ink::Red,
@@ -329,6 +399,19 @@ impl Page<'_> {
                 );
                 paint.ink(Ink::Yellow, &text)
             }
+        }
+    }
+
+    fn unseen_verdict(&self, mode: Mode, paint: Paint) -> String {
+        let Some(finding) = &self.unseen else { return String::new() };
+        let (status, code) = (finding.code.status().as_u16(), finding.code.as_str());
+        let why = safe(&finding.evidence);
+        match mode {
+            Mode::Enforce => paint.ink(Ink::Red, &format!("refused with {status} {code}: {why}")),
+            _ => paint.ink(
+                Ink::Yellow,
+                &format!("would be refused, {code}, but the profile only records: {why}"),
+            ),
         }
     }
 
@@ -354,6 +437,7 @@ impl Page<'_> {
             "score": score.inbound,
             "threshold": score.inbound_threshold,
             "decision": decision(transaction.detected()),
+            "unseen": self.unseen.as_ref().map(|finding| json!({ "code": finding.code.as_str(), "why": finding.evidence })),
             "matches": transaction.matches().iter().map(found).collect::<Vec<_>>(),
             "matched_rules": transaction.matched_rules(),
             "by_rule": self.explanation.weights.iter().map(weight).collect::<Vec<_>>(),

@@ -8,7 +8,7 @@ use crate::base::decision::{Decision, Finding};
 
 /// How the rules get to see the body.
 #[derive(Debug, Default)]
-pub(super) enum Coding {
+pub enum Coding {
     /// As it is.
     #[default]
     Plain,
@@ -19,17 +19,18 @@ pub(super) enum Coding {
 }
 
 /// What the rules get of a body.
-pub(super) struct Decoded {
-    pub(super) bytes: Vec<u8>,
+#[derive(Debug)]
+pub struct Decoded {
+    pub bytes: Vec<u8>,
     /// There is more, beyond the bound.
-    pub(super) cut: bool,
+    pub cut: bool,
     /// The rest of it cannot be read, or must not be.
-    pub(super) broken: Option<Box<Finding>>,
+    pub broken: Option<Box<Finding>>,
 }
 
 impl Coding {
     /// What the head says. `inspect` bounds the decoded body as it bounds a plain one.
-    pub(super) fn of(fields: &HeaderMap, inspect: usize) -> (Coding, Decision<()>) {
+    pub fn of(fields: &HeaderMap, inspect: usize) -> (Coding, Decision<()>) {
         if inspect == 0 {
             return (Coding::Plain, Ok(()));
         }
@@ -53,7 +54,7 @@ pub(super) fn decoder(fields: &HeaderMap, inspect: usize) -> Result<Option<Decod
 }
 
 /// Decodes what was read of a body. `complete`: that is all of it.
-pub(super) fn decode(decoder: &mut Decoder, bytes: &[u8], complete: bool) -> Decoded {
+pub fn decode(decoder: &mut Decoder, bytes: &[u8], complete: bool) -> Decoded {
     let mut decoded = Decoded { bytes: Vec::new(), cut: !complete, broken: None };
     let mut result = decoder.push(bytes, &mut decoded.bytes);
     if result.is_ok() && complete {

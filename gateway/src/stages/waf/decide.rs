@@ -439,7 +439,8 @@ pub(super) fn chosen(finding: Box<Finding>, interruption: &Interruption) -> Box<
 }
 
 fn rule_match(found: &Match) -> RuleMatch {
-    let class = found.tags.iter().find(|tag| tag.starts_with("attack-"));
+    // As written: what macros make of a tag may be a client's word, and this becomes a label.
+    let class = found.written_tags().iter().find(|tag| tag.starts_with("attack-"));
     RuleMatch {
         rule_id: found.rule_id,
         message: found.message.clone(),

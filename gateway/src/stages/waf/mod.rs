@@ -9,7 +9,7 @@
 
 pub mod answer;
 mod answer_coding;
-mod coding;
+pub mod coding;
 pub mod decide;
 pub mod lists;
 pub mod plan;
