@@ -92,8 +92,7 @@ impl<'a> Reader<'a> {
         self.depth += 1;
         self.at += 1;
         if self.depth > self.bound {
-            let bound = self.bound;
-            return Err(BodyError::malformed(format!("GraphQL nests deeper than {bound} levels")));
+            return Err(BodyError::too_deep("GraphQL", self.bound));
         }
         Ok(())
     }

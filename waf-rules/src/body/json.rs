@@ -5,6 +5,7 @@
 //! their keys are seen without an index behind them (CRS 934210).
 
 use super::{BodyError, Sink, go_on};
+use crate::Exceeded;
 use crate::bytes::hex_quad;
 
 /// Bytes of all names together: deep keys repeat in every leaf below them.
@@ -71,10 +72,7 @@ impl Parser<'_> {
 
     fn open(&mut self, index: Option<usize>) -> Result<(), BodyError> {
         if self.levels.len() >= self.depth {
-            return Err(BodyError::malformed(format!(
-                "JSON nests deeper than {} levels",
-                self.depth
-            )));
+            return Err(BodyError::too_deep("JSON", self.depth));
         }
         self.at += 1;
         self.skip_blanks();
@@ -153,9 +151,8 @@ impl Parser<'_> {
     fn leaf(&mut self, value: &[u8]) -> Result<(), BodyError> {
         self.name_bytes += self.path.len();
         if self.name_bytes > NAME_BYTES_MAX {
-            return Err(BodyError::malformed(format!(
-                "JSON names take more than {NAME_BYTES_MAX} bytes"
-            )));
+            let reason = format!("JSON names take more than {NAME_BYTES_MAX} bytes");
+            return Err(BodyError::Beyond(Exceeded::Arguments, reason));
         }
         go_on(self.sink.argument(&self.path, value))
     }

@@ -13,6 +13,8 @@ pub(crate) mod xml;
 
 use std::ops::ControlFlow;
 
+use crate::Exceeded;
+
 /// Receives fields; breaks when a bound is reached.
 pub(crate) trait Sink {
     /// One argument.
@@ -22,8 +24,10 @@ pub(crate) trait Sink {
 /// Why parsing ended early.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BodyError {
-    /// The body is not what its media type says, or nests or splits too much: the reason.
+    /// The body is not what its media type says: the reason.
     Malformed(String),
+    /// It nests or splits more than this bound allows.
+    Beyond(Exceeded, String),
     /// The sink broke off.
     Bound,
 }
@@ -31,6 +35,10 @@ pub(crate) enum BodyError {
 impl BodyError {
     pub(crate) fn malformed(reason: impl Into<String>) -> Self {
         Self::Malformed(reason.into())
+    }
+
+    pub(crate) fn too_deep(what: &str, bound: usize) -> Self {
+        Self::Beyond(Exceeded::Depth, format!("{what} nests deeper than {bound} levels"))
     }
 }
 

@@ -47,13 +47,11 @@ impl Walker<'_> {
             return Ok(());
         }
         if level + 1 >= self.bound {
-            let bound = self.bound;
-            let reason = format!("protocol buffer nests deeper than {bound} levels");
             // A short text may read as a message by chance; only what is no text has to be one.
             return if std::str::from_utf8(content).is_ok() {
                 Ok(())
             } else {
-                Err(BodyError::malformed(reason))
+                Err(BodyError::too_deep("protocol buffer", self.bound))
             };
         }
         self.message(content, level + 1)

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use super::multipart::{Flags, Parser, Part, PartBounds};
 use super::urlencoded::{self, Pair};
 use super::{BodyError, Sink, json, media_type, xml};
+use crate::Exceeded;
 use crate::action::BodyProcessor;
 
 #[derive(Default)]
@@ -126,10 +127,11 @@ fn json_errors_keep_what_was_read() {
 fn json_is_bounded() {
     let deep = "[".repeat(100_000);
     let result = json::parse(deep.as_bytes(), 64, &mut Collect::default());
-    assert_eq!(result, Err(BodyError::malformed("JSON nests deeper than 64 levels")));
+    assert_eq!(result, Err(BodyError::too_deep("JSON", 64)));
     let long = format!("{{\"{}\":[{}1]}}", "k".repeat(60_000), "1,".repeat(1_000));
     let result = json::parse(long.as_bytes(), 64, &mut Collect::default());
-    assert_eq!(result, Err(BodyError::malformed("JSON names take more than 1048576 bytes")));
+    let reason = "JSON names take more than 1048576 bytes".to_owned();
+    assert_eq!(result, Err(BodyError::Beyond(Exceeded::Arguments, reason)));
 }
 
 #[test]
@@ -159,7 +161,7 @@ fn xml_errors_keep_what_was_read() {
     }
     let deep = "<a>".repeat(1_000);
     let (_, result) = xml::parse(deep.as_bytes(), 64);
-    assert_eq!(result, Err(BodyError::malformed("XML nests deeper than 64 levels")));
+    assert_eq!(result, Err(BodyError::too_deep("XML", 64)));
 }
 
 fn parts(content_type: &str, body: &str) -> (Vec<String>, Flags, Result<(), BodyError>) {
@@ -340,13 +342,17 @@ fn multipart_errors() {
             "the last boundary is missing",
         ),
         (FORM, "--xx\r\nContent-Disposition: form-data", "the body ends within part headers"),
-        (FORM, &"--xx\r\n\r\n\r\n".repeat(9), "more than 4 parts"),
     ] {
         assert_eq!(
             parts(content_type, body).2,
             Err(BodyError::malformed(format!("multipart: {reason}")))
         );
     }
+    let reason = "multipart: more than 4 parts".to_owned();
+    assert_eq!(
+        parts(FORM, &"--xx\r\n\r\n\r\n".repeat(9)).2,
+        Err(BodyError::Beyond(Exceeded::Parts, reason))
+    );
     // A boundary that is called like the parameter is not a second one.
     assert!(parts("multipart/form-data; boundary=boundary", "--boundary--\r\n").2.is_ok());
 }

@@ -34,9 +34,7 @@ fn read(body: &[u8], bound: usize, document: &mut Document) -> Result<(), BodyEr
                 depth += 1;
                 elements += 1;
                 if depth > bound {
-                    return Err(BodyError::malformed(format!(
-                        "XML nests deeper than {bound} levels"
-                    )));
+                    return Err(BodyError::too_deep("XML", bound));
                 }
                 attributes(&start, document)?;
             }

@@ -7,6 +7,10 @@ pub enum Exceeded {
     Work,
     /// More arguments than [`Bounds::arguments`](crate::Bounds::arguments).
     Arguments,
+    /// A body that nests deeper than [`Bounds::depth`](crate::Bounds::depth).
+    Depth,
+    /// A body of more parts than [`Bounds::parts`](crate::Bounds::parts).
+    Parts,
     /// A larger request body than [`Bounds::body_bytes`](crate::Bounds::body_bytes).
     RequestBody,
     /// A larger response body than [`Bounds::response_body_bytes`](crate::Bounds::response_body_bytes).
@@ -19,9 +23,16 @@ impl Exceeded {
         match self {
             Self::Work => "work",
             Self::Arguments => "arguments",
+            Self::Depth => "depth",
+            Self::Parts => "parts",
             Self::RequestBody => "request_body",
             Self::ResponseBody => "response_body",
         }
+    }
+
+    /// Something of the request lies beyond it that no rule of phase 2 will see.
+    pub(super) fn hides_input(self) -> bool {
+        matches!(self, Self::Arguments | Self::Depth | Self::Parts)
     }
 
     /// The HTTP status that fits: 413 for a body, 403 for the rest.

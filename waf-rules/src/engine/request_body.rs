@@ -171,6 +171,11 @@ impl State {
                 self.body_error(&reason);
                 self.set_text(Store::RequestBody, body);
             }
+            Err(BodyError::Beyond(bound, reason)) => {
+                self.exceed(bound);
+                self.body_error(&reason);
+                self.set_text(Store::RequestBody, body);
+            }
         }
     }
 
@@ -209,10 +214,14 @@ impl Sink for JsonSink<'_> {
     fn argument(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()> {
         self.arguments.argument(name, value)?;
         if name.ends_with(b".query") && graphql::looks_like_document(value) {
-            // What is no document is an ordinary value, which is an argument already.
-            if graphql::parse(value, name, self.depth, &mut self.arguments) == Err(BodyError::Bound)
-            {
-                return ControlFlow::Break(());
+            match graphql::parse(value, name, self.depth, &mut self.arguments) {
+                Err(BodyError::Bound) => return ControlFlow::Break(()),
+                Err(BodyError::Beyond(bound, reason)) => {
+                    self.arguments.state.exceed(bound);
+                    self.arguments.state.body_error(&reason);
+                }
+                // What is no document is an ordinary value, which is an argument already.
+                Ok(()) | Err(BodyError::Malformed(_)) => {}
             }
         }
         ControlFlow::Continue(())

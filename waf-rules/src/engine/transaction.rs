@@ -338,7 +338,7 @@ impl Transaction {
 
     fn run(&mut self, phase: u8) -> Verdict {
         let bound = self.state.control.exceeded;
-        self.run_rejecting(phase, bound.filter(|bound| phase <= 2 && *bound == Exceeded::Arguments))
+        self.run_rejecting(phase, bound.filter(|bound| phase <= 2 && bound.hides_input()))
     }
 
     fn run_rejecting(&mut self, phase: u8, bound: Option<Exceeded>) -> Verdict {
@@ -388,7 +388,7 @@ impl Transaction {
         let rules = match bound {
             Exceeded::RequestBody => settings.request_body_over,
             Exceeded::ResponseBody => settings.response_body_over,
-            Exceeded::Work | Exceeded::Arguments => None,
+            Exceeded::Work | Exceeded::Arguments | Exceeded::Depth | Exceeded::Parts => None,
         };
         self.over(rules) == Over::Reject
     }

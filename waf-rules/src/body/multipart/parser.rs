@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::disposition::{self, Disposition};
 use super::{Flags, Part, PartBounds, boundary};
+use crate::Exceeded;
 use crate::body::charset::Charset;
 use crate::body::{BodyError, go_on};
 
@@ -188,7 +189,8 @@ impl Parser {
         self.place = Place::Headers;
         self.parts += 1;
         if self.parts > self.bounds.parts {
-            return malformed(&format!("more than {} parts", self.bounds.parts));
+            let reason = format!("multipart: more than {} parts", self.bounds.parts);
+            return Err(BodyError::Beyond(Exceeded::Parts, reason));
         }
         Ok(())
     }

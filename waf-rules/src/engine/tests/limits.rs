@@ -55,6 +55,43 @@ fn too_many_arguments_are_refused() {
     );
 }
 
+/// What nests or splits too much hides what lies beyond, whether or not a rule asks for `REQBODY_ERROR`.
+#[test]
+fn bodies_beyond_their_depth_or_parts_are_refused() {
+    let deep =
+        |open: &str, close: &str| format!("{}\"\\u0045VIL\"{}", open.repeat(9), close.repeat(9));
+    let json = deep("[", "]");
+    let document =
+        format!("query {}", deep("{a(b:", ")}")).replace('\\', "\\\\").replace('"', "\\\"");
+    let part = "--b\r\nContent-Disposition: form-data; name=a\r\n\r\nEVIL\r\n".repeat(9);
+    let cases = [
+        ("application/json", json, Exceeded::Depth),
+        ("application/json", format!("{{\"query\":\"{document}\"}}"), Exceeded::Depth),
+        ("application/graphql", deep("{a(b:", ")}"), Exceeded::Depth),
+        ("text/xml", format!("{}EVIL{}", "<a>".repeat(9), "</a>".repeat(9)), Exceeded::Depth),
+        ("multipart/form-data; boundary=b", format!("{part}--b--\r\n"), Exceeded::Parts),
+    ];
+    let rules = "SecRule ARGS|XML:/* \"@rx ^never$\" \"id:1,phase:2,pass\"\n\
+                 SecRule REQBODY_ERROR \"@eq 1\" \"id:2,phase:2,pass\"";
+    for (content_type, body, bound) in &cases {
+        for (engine, over, outcome) in [
+            (EngineMode::On, Over::Reject, Outcome::Refused(*bound)),
+            (EngineMode::On, Over::Partial, Outcome::Partial(*bound)),
+            (EngineMode::DetectionOnly, Over::Reject, Outcome::Partial(*bound)),
+        ] {
+            let bounds = Bounds { depth: 8, parts: 8, over, ..Bounds::default() };
+            let options = ProfileOptions { bounds, engine: Some(engine), ..Default::default() };
+            let tx = post(&with(rules, options), content_type, body);
+            assert_eq!(tx.outcome(), outcome, "{body}");
+            let refused = matches!(outcome, Outcome::Refused(_));
+            let action = tx.interruption().map(|why| (&why.action, why.status));
+            assert_eq!(action, refused.then_some((&Action::Bound(*bound), 403)), "{body}");
+            let rules: &[u32] = if refused { &[] } else { &[2] };
+            assert!(over == Over::Reject || tx.matched_rules() == rules, "{body}");
+        }
+    }
+}
+
 /// What was found before the budget ran out is still judged.
 #[test]
 fn the_work_budget_ends_in_an_outcome() {
