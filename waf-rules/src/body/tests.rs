@@ -164,21 +164,26 @@ fn xml_errors_keep_what_was_read() {
     assert_eq!(result, Err(BodyError::too_deep("XML", 64)));
 }
 
+/// Parts as `name=content`, files as `name[file name]:content`; what is both has all of it.
 fn parts(content_type: &str, body: &str) -> (Vec<String>, Flags, Result<(), BodyError>) {
     let (mut found, mut flags) = (Vec::new(), Flags::default());
     let bounds = PartBounds { parts: 4, files: Some(1), keep_files: true };
     let mut sink = |part: Part<'_>| {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let file =
-            part.filename.as_deref().map(|name| format!("[{}]", text(name))).unwrap_or_default();
-        found.push(format!("{}{file}={}", text(&part.name), text(part.content)));
+        let names = text(&part.names().collect::<Vec<_>>().join(&b','));
+        let files = match part.filenames.join(&b',') {
+            _ if part.filenames.is_empty() => String::new(),
+            files => format!("[{}]", text(&files)),
+        };
+        let is = if part.is_field { "=" } else { ":" };
+        found.push(format!("{names}{files}{is}{}", text(part.content)));
         ControlFlow::Continue(())
     };
     let parser = Parser::new(content_type.as_bytes(), bounds, &mut flags);
     let result = parser.and_then(|mut parser| {
         let read = parser.push(body.as_bytes(), &mut sink);
         let result = read.and_then(|()| parser.finish(&mut sink));
-        flags = *parser.flags();
+        flags = parser.flags();
         result
     });
     (found, flags, result)
@@ -214,7 +219,7 @@ fn multipart_reads_parts() {
     let (found, flags, result) = parts(FORM, two);
     assert_eq!(
         (found, flags, result),
-        (vec!["a=1\r\n2".into(), "f[x.txt]=".into()], PLAIN, Ok(()))
+        (vec!["a=1\r\n2".into(), "f[x.txt]:".into()], PLAIN, Ok(()))
     );
     // A form without fields.
     assert_eq!(parts(FORM, "--xx--\r\n"), (vec![], PLAIN, Ok(())));
@@ -225,11 +230,27 @@ fn multipart_reads_dispositions() {
     for (disposition, field, strict) in [
         (r#"form-data; name="a""#, "a=v", false),
         (r#"form-data; name="a\"b""#, "a\"b=v", false),
-        (r#"form-data; name="a"; filename="C:\dir\x""#, r"a[C:\dir\x]=v", false),
-        // GHSA-5pww: the extended form counts; both at once are a doubt.
-        ("form-data; name=a; filename*=UTF-8''%2e%2e%2fx", "a[../x]=v", false),
-        (r#"form-data; name="a"; filename="ok"; filename*=UTF-8''evil"#, "a[evil]=v", true),
-        (r#"form-data; name="a"; name="b""#, "b=v", true),
+        (r#"form-data; name="a"; filename="C:\dir\x""#, r"a[C:\dir\x]:v", false),
+        // GHSA-5pww: the extended form counts, and to some readers it alone makes no file.
+        ("form-data; name=a; filename*=UTF-8''%2e%2e%2fx", "a[../x]=v", true),
+        (r#"form-data; name="a"; filename="ok"; filename*=UTF-8''evil"#, "a[ok,evil]:v", false),
+        (r#"form-data; name="a"; filename*=UTF-8''x; filename="x""#, "a[x]:v", false),
+        (r#"form-data; name="a"; filename="ok"; filename*=UTF-8''"#, "a[ok,]=v", true),
+        (r#"form-data; name="a"; filename=""; filename*=UTF-8''x"#, "a[,x]=v", true),
+        (r#"form-data; name="a"; filename="b"; filename="c""#, "a[b,c]=v", true),
+        ("form-data; name=a; filename*0=x", "a[x]=v", true),
+        // A field to those who see no file where none has a name.
+        (r#"form-data; name="a"; filename="""#, "a[]=v", true),
+        ("form-data; name=a; filename=", "a[]=v", true),
+        (r#"form-data; name="a"; filename="x"#, "a[x]=v", true),
+        (r#"form-data; name="a"; filename ="x""#, "a[x]=v", true),
+        (r#"form-data; name="a"; filename= "x""#, "a[x]=v", true),
+        (r#"form-data; name="a\\"; filename="x""#, "a\\[x]=v", true),
+        ("form-data; name=a[';filename=x']", "a['[x']]=v", true),
+        (r#"form-data;; name="a"; filename="x""#, "a[x]=v", true),
+        (r#"form-data; name="a"; name="b""#, "a,b=v", true),
+        (r#"form-data; name="a"; name*=UTF-8''b"#, "a,b=v", true),
+        ("form-data; name*=UTF-8''b", "b=v", true),
         (r#"form-data; name="a" filename="b""#, "a[b]=v", true),
         ("form-data; name='a'", "'a'=v", true),
         (r#"form-data; name="a"#, "a=v", true),
@@ -299,6 +320,33 @@ fn multipart_doubts_how_headers_are_folded() {
         assert_eq!(raised, (folded, invalid), "{blank:?}");
         assert!(flags.is_strict_error());
     }
+}
+
+/// What is in doubt about the headers of a file makes it a field besides.
+#[test]
+fn multipart_files_in_doubt_are_fields() {
+    let file = body(r#"form-data; name="a"; filename="x""#);
+    assert_eq!(parts(FORM, &file), (vec!["a[x]:v".into()], PLAIN, Ok(())));
+    let empty = body(r#"form-data; name="a"; filename="""#).replace("\r\nv", "\r\n");
+    assert_eq!(parts(FORM, &empty), (vec!["a[]:".into()], PLAIN, Ok(())));
+    let second = "\r\nContent-Disposition: form-data; name=b\r\n\r\n";
+    for (body, field) in [
+        (file.replace("; filename", ";\r\n filename"), "a[x]=v"),
+        (file.replace("\r\n\r\n", "\n\n"), "a[x]=v"),
+        (file.replace("\r\n\r\n", second), "a,b[x]=v"),
+        (file.replace("Disposition:", "Disposition :"), "a[x]=v"),
+        (file.replace("\r\n\r\n", "\r\n--xx\r\n\r\n"), "a[x]=v"),
+        (file.replace("form-data", "attachment"), "a[x]=v"),
+    ] {
+        let (found, flags, result) = parts(FORM, &body);
+        assert_eq!((found, result), (vec![field.to_owned()], Ok(())), "{body}");
+        assert!(flags.is_strict_error(), "{body}");
+    }
+    // Nothing is in doubt about this file but how it is coded, nor about the one behind a broken part.
+    let coded = file.replace("\r\n\r\n", "\r\nContent-Transfer-Encoding: base64\r\n\r\n");
+    assert_eq!(parts(FORM, &coded).0, ["a[x]:v"]);
+    let behind = format!("--xx\r\nbroken\r\n\r\n\r\n{file}");
+    assert_eq!(parts(FORM, &behind).0, ["=", "a[x]:v"]);
 }
 
 #[test]
@@ -375,8 +423,8 @@ fn multipart_does_not_depend_on_chunks() {
             let (mut found, mut flags) = (Vec::new(), Flags::default());
             let mut sink = |part: Part<'_>| {
                 found.push((
-                    part.name,
-                    part.filename,
+                    (part.names, part.is_field),
+                    part.filenames,
                     part.headers,
                     part.content.to_vec(),
                     part.bytes,
@@ -394,8 +442,8 @@ fn multipart_does_not_depend_on_chunks() {
             assert_eq!(read(chunk), whole, "by {chunk}: {body}");
         }
         let (_, parts) = whole;
-        for (_, filename, _, content, bytes) in &parts {
-            let kept = if filename.is_some() && !keep_files { 0 } else { *bytes };
+        for ((_, is_field), _, _, content, bytes) in &parts {
+            let kept = if *is_field || keep_files { *bytes } else { 0 };
             assert_eq!(content.len(), kept, "{body}");
         }
     }

@@ -70,7 +70,7 @@ impl State {
         let result = parser.and_then(|mut parser| {
             let mut sink = |part: Part<'_>| self.part(&part, bounds.arguments);
             let result = failed.map_or_else(|| parser.finish(&mut sink), Err);
-            flags = *parser.flags();
+            flags = parser.flags();
             result
         });
         self.set_number(Store::FilesCombinedSize, self.file_bytes());
@@ -87,21 +87,33 @@ impl State {
 
     fn part(&mut self, part: &Part<'_>, bound: usize) -> ControlFlow<()> {
         for header in &part.headers {
-            self.add(Store::MultipartPartHeaders, &part.name, header);
+            self.add(Store::MultipartPartHeaders, part.name(), header);
         }
-        self.add(Store::MultipartName, &part.name, &part.name);
-        let Some(filename) = &part.filename else {
+        for name in part.names() {
+            self.add(Store::MultipartName, name, name);
+        }
+        if !part.filenames.is_empty() {
+            self.file(part);
+        }
+        if part.is_field {
             let mut sink = ArgumentSink { state: self, store: Store::ArgsPost, bound };
-            return sink.argument(&part.name, part.content);
-        };
-        self.add(Store::Files, &part.name, filename);
-        self.add(Store::MultipartFilename, &part.name, filename);
-        self.add(Store::FilesNames, &part.name, &part.name);
-        self.add(Store::FilesSizes, &part.name, part.bytes.to_string().as_bytes());
-        if part.content.len() == part.bytes {
-            self.add(Store::FilesTmpContent, &part.name, part.content);
+            return part.names().try_for_each(|name| sink.argument(name, part.content));
         }
         ControlFlow::Continue(())
+    }
+
+    fn file(&mut self, part: &Part<'_>) {
+        for filename in &part.filenames {
+            self.add(Store::Files, part.name(), filename);
+            self.add(Store::MultipartFilename, part.name(), filename);
+        }
+        for name in part.names() {
+            self.add(Store::FilesNames, name, name);
+        }
+        self.add(Store::FilesSizes, part.name(), part.bytes.to_string().as_bytes());
+        if part.content.len() == part.bytes {
+            self.add(Store::FilesTmpContent, part.name(), part.content);
+        }
     }
 
     fn set_flags(&mut self, flags: &Flags, failed: bool) {

@@ -8,6 +8,7 @@ use super::{Flags, Part, PartBounds, boundary};
 use crate::Exceeded;
 use crate::body::charset::Charset;
 use crate::body::{BodyError, go_on};
+use crate::bytes::is_space;
 
 /// Blanks behind a boundary that are still taken for its line's; RFC 2046 allows them without a bound.
 const PADDING_BYTES_MAX: usize = 1_024;
@@ -22,6 +23,8 @@ pub(crate) struct Parser {
     delimiter: Vec<u8>,
     bounds: PartBounds,
     flags: Flags,
+    /// Doubts that were there before the headers of this part, as long as they are read.
+    flags_before: Flags,
     place: Place,
     /// The line being read, as long as it may be a boundary or is a header.
     line: Vec<u8>,
@@ -33,6 +36,8 @@ pub(crate) struct Parser {
     files: usize,
     headers: Vec<Vec<u8>>,
     disposition: Disposition,
+    /// This part's content is an argument, as far as is known.
+    is_field: bool,
     content: Vec<u8>,
     content_bytes: usize,
     read: usize,
@@ -68,6 +73,7 @@ impl Parser {
             delimiter: [b"--".as_slice(), &boundary].concat(),
             bounds,
             flags: *flags,
+            flags_before: Flags::default(),
             place: Place::Preamble,
             line: Vec::new(),
             in_text: false,
@@ -76,6 +82,7 @@ impl Parser {
             files: 0,
             headers: Vec::new(),
             disposition: Disposition::default(),
+            is_field: false,
             content: Vec::new(),
             content_bytes: 0,
             read: 0,
@@ -83,8 +90,8 @@ impl Parser {
         })
     }
 
-    pub(crate) fn flags(&self) -> &Flags {
-        &self.flags
+    pub(crate) fn flags(&self) -> Flags {
+        self.flags.and(self.flags_before)
     }
 
     /// Bytes read so far that were not dropped as the content of files.
@@ -187,6 +194,7 @@ impl Parser {
 
     fn begin_part(&mut self) -> Result<(), BodyError> {
         self.place = Place::Headers;
+        self.flags_before = std::mem::take(&mut self.flags).and(self.flags_before);
         self.parts += 1;
         if self.parts > self.bounds.parts {
             let reason = format!("multipart: more than {} parts", self.bounds.parts);
@@ -210,37 +218,42 @@ impl Parser {
             Some(first) => {
                 // Some readers take these for blanks.
                 self.flags.invalid_header_folding |= matches!(first, b'\x0b' | b'\x0c');
-                self.flags.invalid_part |= !bare.contains(&b':') || is_doubtful(bare);
+                self.flags.invalid_part |= !is_header(bare);
                 self.headers.push(bare.to_vec());
             }
         }
         Ok(())
     }
 
-    /// A part must have exactly one `Content-Disposition`.
+    /// A file is one for every reader only if nothing in its headers is in doubt. Without a file's name in
+    /// its `filename` it may be a field, which the content will tell.
     fn begin_content(&mut self) {
-        let mut values = self.headers.iter().filter_map(|line| {
-            let colon = memchr::memchr(b':', line)?;
-            let is_it = line[..colon].trim_ascii().eq_ignore_ascii_case(b"content-disposition");
-            is_it.then(|| &line[colon + 1..])
-        });
-        let first = values.next();
-        self.flags.invalid_part |= first.is_none() || values.next().is_some();
-        let found = first.map(|value| disposition::parse(value, &mut self.flags));
-        self.disposition = found.unwrap_or_default();
-        if self.disposition.filename.is_some() {
-            self.files += 1;
-            self.flags.file_limit_exceeded |=
-                self.bounds.files.is_some_and(|bound| self.files > bound);
-        }
+        self.disposition = disposition::parse(dispositions(&self.headers), &mut self.flags);
+        let filenames = &self.disposition.filenames;
+        self.is_field = filenames.is_empty()
+            || filenames.iter().any(Vec::is_empty)
+            || self.flags.is_strict_error();
+        self.files += usize::from(!filenames.is_empty());
+        self.flags.file_limit_exceeded |= self.bounds.files.is_some_and(|bound| self.files > bound);
+        // Only of what it is, not of whether it is a file.
+        self.flags.invalid_part |= self.headers.iter().any(|header| is_doubtful(header));
+        self.flags = self.flags();
+        self.flags_before = Flags::default();
         self.place = Place::Content;
     }
 
     fn hand_on(&mut self, sink: PartSink<'_>) -> Result<(), BodyError> {
         let found = std::mem::take(&mut self.disposition);
+        let unnamed_file = found.filenames.iter().any(Vec::is_empty);
+        if unnamed_file && self.content_bytes == 0 {
+            // Browsers send a file that was not chosen so.
+            self.is_field = false;
+        }
+        self.flags.invalid_part |= unnamed_file && self.is_field;
         let part = Part {
-            name: found.name.unwrap_or_default(),
-            filename: found.filename,
+            names: found.names,
+            filenames: found.filenames,
+            is_field: self.is_field,
             headers: std::mem::take(&mut self.headers),
             content: &self.content,
             bytes: std::mem::take(&mut self.content_bytes),
@@ -270,7 +283,7 @@ impl Parser {
 
     fn take(&mut self, bytes: &[u8]) {
         self.content_bytes += bytes.len();
-        if self.disposition.filename.is_none() || self.bounds.keep_files {
+        if self.is_field || self.bounds.keep_files {
             self.content.extend_from_slice(bytes);
         } else {
             self.dropped += bytes.len();
@@ -297,6 +310,21 @@ impl Parser {
         self.note_line_end(line);
         kind
     }
+}
+
+/// A name, with nothing between it and its colon.
+fn is_header(line: &[u8]) -> bool {
+    memchr::memchr(b':', line)
+        .is_some_and(|colon| !line[..colon].iter().any(|byte| is_space(*byte)))
+}
+
+/// The values of all `Content-Disposition` headers; a part must have exactly one.
+fn dispositions(headers: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
+    headers.iter().filter_map(|line| {
+        let colon = memchr::memchr(b':', line)?;
+        let is_it = line[..colon].trim_ascii().eq_ignore_ascii_case(b"content-disposition");
+        is_it.then(|| &line[colon + 1..])
+    })
 }
 
 /// A part that asks to be decoded before it is read: another transfer encoding, or a character set in

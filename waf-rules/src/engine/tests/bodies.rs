@@ -275,16 +275,18 @@ fn names_in_pieces_are_joined_and_doubted() {
     };
     for (disposition, seen) in [
         // RFC 2231, section 3 and 4.1; the pieces may come in any order.
-        ("name=a; filename*0=sh; filename*1=ell.ph; filename*2=p", "shell.php strict"),
-        ("name=a; filename*1=.php; filename*0=shell", "shell.php strict"),
+        ("name=a; filename*0=sh; filename*1=ell.ph; filename*2=p", "shell.php a strict"),
+        ("name=a; filename*1=.php; filename*0=shell", "shell.php a strict"),
         (
             "name=a; filename*0*=UTF-8''%73hell; filename*1*=%2ephp; filename*2=5",
-            "shell.php5 strict",
+            "shell.php5 a strict",
         ),
-        ("name=a; filename=ok.txt; filename*0=shell; filename*1=.php", "shell.php strict"),
+        ("name=a; filename=ok.txt; filename*0=shell; filename*1=.php", "ok.txt shell.php a strict"),
         ("name*0=a; name*1=b", "ab strict"),
-        ("name=a; filename*x=shell.php", "shell.php strict"),
-        ("name=a; filename*=UTF-8''%73hell.php", "shell.php"),
+        ("name=a; filename*x=shell.php", "shell.php a strict"),
+        ("name=a; filename*=UTF-8''%73hell.php", "shell.php a strict"),
+        ("name=a; filename=ok.txt; filename*=UTF-8''%73hell.php", "ok.txt shell.php"),
+        ("name=a; name=b; filename=c; filename=d", "c d a b strict"),
     ] {
         assert_eq!(part(disposition), seen, "{disposition}");
     }
