@@ -166,8 +166,16 @@ fn xml_errors_keep_what_was_read() {
 
 /// Parts as `name=content`, files as `name[file name]:content`; what is both has all of it.
 fn parts(content_type: &str, body: &str) -> (Vec<String>, Flags, Result<(), BodyError>) {
+    read(content_type, body, true)
+}
+
+fn read(
+    content_type: &str,
+    body: &str,
+    keep_files: bool,
+) -> (Vec<String>, Flags, Result<(), BodyError>) {
     let (mut found, mut flags) = (Vec::new(), Flags::default());
-    let bounds = PartBounds { parts: 4, files: Some(1), keep_files: true };
+    let bounds = PartBounds { parts: 4, files: Some(1), keep_files };
     let mut sink = |part: Part<'_>| {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let names = text(&part.names().collect::<Vec<_>>().join(&b','));
@@ -349,6 +357,68 @@ fn multipart_files_in_doubt_are_fields() {
     assert_eq!(parts(FORM, &behind).0, ["=", "a[x]:v"]);
 }
 
+/// Boundaries where some readers see them and some do not: what both read is handed on.
+#[test]
+fn multipart_boundaries_in_doubt_are_read_both_ways() {
+    let field = "Content-Disposition: form-data; name=id\r\n\r\nA";
+    let file = "--xx\r\nContent-Disposition: form-data; name=f; filename=g\r\n\r\n";
+    let named = "--xx\r\nContent-Disposition: form-data; name=n\r\n\r\n";
+    for (body, found) in [
+        // Behind the end, with a boundary and without.
+        (format!("{named}v\r\n--xx--\r\n--xx\r\n{field}\r\n--xx--"), vec!["n=v", "id=A"]),
+        (format!("{named}v\r\n--xx--\r\n{field}"), vec!["n=v", "id=A"]),
+        (format!("{named}v\r\n--xx--\r\nend --xx\r\n{field}"), vec!["n=v", "id=A"]),
+        // Before the beginning.
+        (format!("{field}\r\n{named}v\r\n--xx--"), vec!["id=A", "n=v"]),
+        (format!("x --xx\r\n{}\r\n--xx--", field.to_lowercase()), vec!["id=a"]),
+        // In a file: behind it there is no file to some.
+        (format!("{file}x\r\n--xx--x\r\n{field}\r\n--xx--"), vec!["f[g]=", "id=A"]),
+        (format!("{file}x\r\n--xx x\r\n{field}\r\n--xx--"), vec!["f[g]=", "id=A"]),
+        (format!("{file}x--xx\r\n{field}\r\n--xx--"), vec!["f[g]=", "id=A"]),
+        (format!("{file}x--xx{field}\r\n--xx--"), vec!["f[g]=", "id=A"]),
+        (format!("{file}--xx{}\r\n{field}\r\n--xx--", " ".repeat(1_025)), vec!["f[g]=", "id=A"]),
+        // In a field: it ends there, or goes on.
+        (format!("{named}a\r\n--xx--b\r\n--xx--"), vec!["n=a\r\n--xx--b", "n=a"]),
+        (format!("{named}a--xxb\r\n--xx--"), vec!["n=a--xxb", "n=a"]),
+        // In a header.
+        (
+            file.replace("=g", &format!("=\"--xx{};x=\"", &field[..39])) + "A\r\n--xx--",
+            vec!["f[--xxContent-Disposition: form-data; name=id;x=]=A"],
+        ),
+    ] {
+        for keep_files in [true, false] {
+            let (seen, flags, result) = read(FORM, &body, keep_files);
+            assert_eq!(result, Ok(()), "{body}");
+            assert!(flags.is_strict_error(), "{body}: {flags:?}");
+            assert_eq!(seen.len(), found.len(), "{body}: {seen:?}");
+            for (seen, found) in seen.iter().zip(&found) {
+                assert!(
+                    seen == found || seen.starts_with("f[") && seen.starts_with(found),
+                    "{seen}"
+                );
+            }
+        }
+    }
+    // What clients send behind the end.
+    for end in ["", "\r\n", "\n", " \t\r\n\r\n"] {
+        let flags = parts(FORM, &format!("{named}v\r\n--xx--\r\n{end}")).1;
+        assert_eq!(flags, PLAIN, "{end:?}");
+    }
+    for sentence in ["This is a message.", "Content-Disposition: none"] {
+        let before = format!("{sentence}\r\n{named}v\r\n--xx--\r\n");
+        let expected = Flags { data_before: true, ..PLAIN };
+        assert_eq!(parts(FORM, &before), (vec!["n=v".into()], expected, Ok(())));
+        let after = format!("{named}v\r\n--xx--\r\n{sentence}\r\n");
+        let expected = Flags { data_after: true, ..PLAIN };
+        assert_eq!(parts(FORM, &after), (vec!["n=v".into()], expected, Ok(())));
+    }
+    // Parts behind the end, and those within others, are counted too.
+    let many = format!("--xx--\r\n{}--xx--", format!("--xx\r\n{field}\r\n").repeat(9));
+    assert!(matches!(parts(FORM, &many).2, Err(BodyError::Beyond(Exceeded::Parts, _))));
+    let many = format!("{named}{}\r\n--xx--", format!("-- --xx\r\n{field}\r\n").repeat(9));
+    assert!(matches!(parts(FORM, &many).2, Err(BodyError::Beyond(Exceeded::Parts, _))));
+}
+
 #[test]
 fn multipart_raises_flags() {
     let good = body(r#"form-data; name="a""#);
@@ -415,9 +485,19 @@ fn multipart_does_not_depend_on_chunks() {
         body("form-data; name=a").trim_end_matches("--xx--\r\n"),
         "-".repeat(9_000)
     );
-    for (body, keep_files) in
-        [(files, true), (files, false), (&long, false), ("--xx", false), (&body("x"), true)]
-    {
+    let padding = " ".repeat(1_023);
+    let ends = format!(
+        "x--xx\r\n{}{padding}\r\r\n\r\n--xx{padding}  \r\nend --xx\r\n--xx--y",
+        body("form-data; name=a")
+    );
+    for (body, keep_files) in [
+        (files, true),
+        (files, false),
+        (&long, false),
+        ("--xx", false),
+        (&body("x"), true),
+        (&ends, false),
+    ] {
         let bounds = PartBounds { parts: 4, files: None, keep_files };
         let read = |chunk: usize| {
             let (mut found, mut flags) = (Vec::new(), Flags::default());
@@ -442,8 +522,10 @@ fn multipart_does_not_depend_on_chunks() {
             assert_eq!(read(chunk), whole, "by {chunk}: {body}");
         }
         let (_, parts) = whole;
-        for ((_, is_field), _, _, content, bytes) in &parts {
-            let kept = if *is_field || keep_files { *bytes } else { 0 };
+        for ((_, is_field), filenames, _, content, bytes) in &parts {
+            let whole = keep_files || filenames.is_empty();
+            // Of a file that is a field from a boundary on, what is behind it.
+            let kept = if whole { *bytes } else { usize::from(*is_field) * "--xxx\n\r\r\n".len() };
             assert_eq!(content.len(), kept, "{body}");
         }
     }

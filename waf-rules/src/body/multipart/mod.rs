@@ -3,6 +3,7 @@
 
 mod boundary;
 mod disposition;
+mod inner;
 mod parser;
 
 pub(crate) use parser::Parser;
@@ -86,7 +87,8 @@ pub(crate) struct Part<'a> {
     pub(crate) is_field: bool,
     /// Every header line of the part, folded lines joined.
     pub(crate) headers: Vec<Vec<u8>>,
-    /// Empty for a file whose content is not kept; an argument's is always kept.
+    /// Empty for a file whose content is not kept; an argument's is kept, of a file that has a boundary
+    /// within from there on.
     pub(crate) content: &'a [u8],
     /// Size of the content.
     pub(crate) bytes: usize,

@@ -1,9 +1,15 @@
 //! Bytes to parts, as they arrive. What is held is what is not a file: the content of files is counted
 //! and dropped, unless some rule looks at it.
+//!
+//! A boundary is a line of its own. Where its text stands otherwise, some readers take it for one and some do
+//! not: it is flagged, and what both of them read is handed on.
 
 use std::ops::ControlFlow;
 
+use memchr::memmem::Finder;
+
 use super::disposition::{self, Disposition};
+use super::inner::{self, dispositions, without_line_end};
 use super::{Flags, Part, PartBounds, boundary};
 use crate::Exceeded;
 use crate::body::charset::Charset;
@@ -20,7 +26,7 @@ pub(crate) type PartSink<'s> = &'s mut dyn FnMut(Part<'_>) -> ControlFlow<()>;
 #[derive(Debug)]
 pub(crate) struct Parser {
     /// Two hyphens and the boundary.
-    delimiter: Vec<u8>,
+    delimiter: Finder<'static>,
     bounds: PartBounds,
     flags: Flags,
     /// Doubts that were there before the headers of this part, as long as they are read.
@@ -38,8 +44,11 @@ pub(crate) struct Parser {
     disposition: Disposition,
     /// This part's content is an argument, as far as is known.
     is_field: bool,
+    /// Of a file that is dropped, what follows a boundary within; outside of parts, the text there.
     content: Vec<u8>,
     content_bytes: usize,
+    /// The end of a line that was dropped, shorter than a boundary.
+    tail: Vec<u8>,
     read: usize,
     dropped: usize,
 }
@@ -70,7 +79,7 @@ impl Parser {
     ) -> Result<Self, BodyError> {
         let boundary = boundary::parse(content_type, flags)?;
         Ok(Self {
-            delimiter: [b"--".as_slice(), &boundary].concat(),
+            delimiter: Finder::new(&[b"--".as_slice(), &boundary].concat()).into_owned(),
             bounds,
             flags: *flags,
             flags_before: Flags::default(),
@@ -85,6 +94,7 @@ impl Parser {
             is_field: false,
             content: Vec::new(),
             content_bytes: 0,
+            tail: Vec::new(),
             read: 0,
             dropped: 0,
         })
@@ -104,10 +114,6 @@ impl Parser {
         self.read += chunk.len();
         let mut rest = chunk;
         while !rest.is_empty() {
-            if self.place == Place::Epilogue {
-                self.flags.data_after |= !rest.trim_ascii().is_empty();
-                return Ok(());
-            }
             let line = memchr::memchr(b'\n', rest).map(|end| end + 1);
             let (piece, after) = rest.split_at(line.unwrap_or(rest.len()));
             self.piece(piece, line.is_some(), sink)?;
@@ -123,13 +129,16 @@ impl Parser {
             self.end_line(&line, sink)?;
         }
         match self.place {
-            Place::Epilogue => Ok(()),
-            Place::Preamble => malformed("no boundary in the body"),
+            Place::Epilogue => self.close(sink),
+            Place::Preamble => {
+                self.close(sink)?;
+                malformed("no boundary in the body")
+            }
             Place::Headers => malformed("the body ends within part headers"),
             Place::Content => {
                 let line_end = std::mem::take(&mut self.line_end);
                 self.take(&line_end);
-                self.hand_on(sink)?;
+                self.close(sink)?;
                 malformed("the last boundary is missing")
             }
         }
@@ -160,9 +169,11 @@ impl Parser {
 
     /// What is read of the line is the beginning of a boundary, or a boundary with little behind it.
     fn may_be_boundary(&self) -> bool {
-        let common = self.line.len().min(self.delimiter.len());
-        self.line[..common] == self.delimiter[..common]
-            && self.line.len() <= self.delimiter.len() + PADDING_BYTES_MAX
+        let delimiter = self.delimiter.needle();
+        let common = self.line.len().min(delimiter.len());
+        // One byte more, for a carriage return.
+        self.line[..common] == delimiter[..common]
+            && self.line.len() <= delimiter.len() + PADDING_BYTES_MAX + 1
     }
 
     /// A whole line, with its end if it has one.
@@ -179,11 +190,8 @@ impl Parser {
             self.text(line);
             return Ok(());
         }
-        if self.place == Place::Content {
-            let line_end = std::mem::take(&mut self.line_end);
-            self.note_line_end(&line_end);
-            self.hand_on(sink)?;
-        }
+        self.close(sink)?;
+        self.flags.data_after |= self.place == Place::Epilogue;
         // Browsers send a form without fields as the last boundary alone.
         if kind == Line::Last {
             self.place = Place::Epilogue;
@@ -195,6 +203,10 @@ impl Parser {
     fn begin_part(&mut self) -> Result<(), BodyError> {
         self.place = Place::Headers;
         self.flags_before = std::mem::take(&mut self.flags).and(self.flags_before);
+        self.count_part()
+    }
+
+    fn count_part(&mut self) -> Result<(), BodyError> {
         self.parts += 1;
         if self.parts > self.bounds.parts {
             let reason = format!("multipart: more than {} parts", self.bounds.parts);
@@ -206,6 +218,7 @@ impl Parser {
     /// A header, or the empty line behind them; a line that begins with a blank continues the one before.
     fn header(&mut self, bare: &[u8], line: &[u8]) -> Result<(), BodyError> {
         self.note_line_end(line);
+        self.flags.invalid_part |= self.delimiter.find(bare).is_some();
         match bare.first() {
             None => self.begin_content(),
             Some(b' ' | b'\t') => {
@@ -242,7 +255,34 @@ impl Parser {
         self.place = Place::Content;
     }
 
-    fn hand_on(&mut self, sink: PartSink<'_>) -> Result<(), BodyError> {
+    /// What was read up to a boundary is complete.
+    fn close(&mut self, sink: PartSink<'_>) -> Result<(), BodyError> {
+        let line_end = std::mem::take(&mut self.line_end);
+        if self.place == Place::Content {
+            self.note_line_end(&line_end);
+        }
+        self.tail.clear();
+        let mut text = std::mem::take(&mut self.content);
+        let inner = self.delimiter.find(&text);
+        self.flags.unmatched_boundary |= inner.is_some();
+        self.flags.invalid_part |= inner.is_some();
+        let result = match self.place {
+            Place::Content => self.hand_on(&text, inner, sink),
+            // Django reads what stands before the first boundary and behind the last as parts too.
+            _ => self.inner_parts(&text, sink),
+        };
+        text.clear();
+        self.content = text;
+        result
+    }
+
+    /// Hands on a part to those who see no boundary in it, and what the others read.
+    fn hand_on(
+        &mut self,
+        content: &[u8],
+        inner: Option<usize>,
+        sink: PartSink<'_>,
+    ) -> Result<(), BodyError> {
         let found = std::mem::take(&mut self.disposition);
         let unnamed_file = found.filenames.iter().any(Vec::is_empty);
         if unnamed_file && self.content_bytes == 0 {
@@ -250,23 +290,52 @@ impl Parser {
             self.is_field = false;
         }
         self.flags.invalid_part |= unnamed_file && self.is_field;
-        let part = Part {
-            names: found.names,
-            filenames: found.filenames,
-            is_field: self.is_field,
-            headers: std::mem::take(&mut self.headers),
-            content: &self.content,
-            bytes: std::mem::take(&mut self.content_bytes),
+        let Some(inner) = inner else {
+            let names = found.names;
+            return go_on(sink(self.part(names, found.filenames, self.is_field, content)));
         };
-        let flow = sink(part);
-        self.content.clear();
-        go_on(flow)
+        let (names, is_field) = (found.names.clone(), self.is_field);
+        go_on(sink(self.part(found.names, found.filenames, true, content)))?;
+        if is_field {
+            let content = without_line_end(&content[..inner]);
+            go_on(sink(self.part(names, Vec::new(), true, content)))?;
+        }
+        self.inner_parts(&content[inner + self.delimiter.needle().len()..], sink)
+    }
+
+    fn part<'c>(
+        &mut self,
+        names: Vec<Vec<u8>>,
+        filenames: Vec<Vec<u8>>,
+        is_field: bool,
+        content: &'c [u8],
+    ) -> Part<'c> {
+        let headers = std::mem::take(&mut self.headers);
+        let bytes = std::mem::take(&mut self.content_bytes);
+        Part { names, filenames, is_field, headers, content, bytes }
+    }
+
+    /// What stands before, between and behind boundaries, wherever they are.
+    fn inner_parts(&mut self, text: &[u8], sink: PartSink<'_>) -> Result<(), BodyError> {
+        let mut rest = Some(text);
+        while let Some(text) = rest {
+            let end = self.delimiter.find(text);
+            rest = end.map(|end| &text[end + self.delimiter.needle().len()..]);
+            if let Some(part) = inner::part(&text[..end.unwrap_or(text.len())]) {
+                self.count_part()?;
+                go_on(sink(part))?;
+            }
+        }
+        Ok(())
     }
 
     /// A piece of text. A line end at its end is kept apart: before a boundary it is no content.
     fn text(&mut self, piece: &[u8]) {
-        if self.place == Place::Preamble {
-            self.flags.data_before = true;
+        if self.place != Place::Content {
+            self.flags.data_before |= self.place == Place::Preamble;
+            self.flags.data_after |=
+                self.place == Place::Epilogue && !piece.trim_ascii().is_empty();
+            self.content.extend_from_slice(piece);
             return;
         }
         if self.line_end == b"\r" && piece == b"\n" {
@@ -275,19 +344,51 @@ impl Parser {
         }
         let line_end = std::mem::take(&mut self.line_end);
         self.take(&line_end);
-        let bare = piece.strip_suffix(b"\n").unwrap_or(piece);
-        let bare = bare.strip_suffix(b"\r").unwrap_or(bare);
+        let bare = without_line_end(piece);
         self.take(bare);
         self.line_end.extend_from_slice(&piece[bare.len()..]);
     }
 
     fn take(&mut self, bytes: &[u8]) {
         self.content_bytes += bytes.len();
-        if self.is_field || self.bounds.keep_files {
+        if self.is_field || self.bounds.keep_files || !self.content.is_empty() {
             self.content.extend_from_slice(bytes);
-        } else {
-            self.dropped += bytes.len();
+            return;
         }
+        self.dropped += bytes.len();
+        match self.behind_boundary(bytes) {
+            Some(at) => {
+                let delimiter = self.delimiter.needle();
+                self.dropped -= (bytes.len() - at + delimiter.len()).min(self.dropped);
+                self.content.extend_from_slice(delimiter);
+                self.content.extend_from_slice(&bytes[at..]);
+            }
+            None => self.note_tail(bytes),
+        }
+    }
+
+    /// Where a boundary in dropped bytes ends. It may have begun in those before.
+    fn behind_boundary(&mut self, bytes: &[u8]) -> Option<usize> {
+        let (length, before) = (self.delimiter.needle().len(), self.tail.len());
+        if before > 0 {
+            self.tail.extend_from_slice(&bytes[..bytes.len().min(length - 1)]);
+            let found = self.delimiter.find(&self.tail);
+            self.tail.truncate(before);
+            if let Some(at) = found {
+                return Some(at + length - before);
+            }
+        }
+        self.delimiter.find(bytes).map(|at| at + length)
+    }
+
+    /// A boundary holds no line end.
+    fn note_tail(&mut self, bytes: &[u8]) {
+        if matches!(bytes.last(), Some(b'\r' | b'\n')) {
+            return self.tail.clear();
+        }
+        let most = self.delimiter.needle().len() - 1;
+        self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(most)..]);
+        self.tail.drain(..self.tail.len().saturating_sub(most));
     }
 
     fn note_line_end(&mut self, line: &[u8]) {
@@ -297,14 +398,14 @@ impl Parser {
     }
 
     fn classify(&mut self, bare: &[u8], line: &[u8]) -> Line {
-        let Some(after) = bare.strip_prefix(self.delimiter.as_slice()) else { return Line::Text };
+        let Some(after) = bare.strip_prefix(self.delimiter.needle()) else { return Line::Text };
+        if after.len() > PADDING_BYTES_MAX {
+            return Line::Text;
+        }
         let kind = match after.trim_ascii_end() {
             b"" => Line::Delimiter,
             b"--" => Line::Last,
-            _ => {
-                self.flags.unmatched_boundary = true;
-                return Line::Text;
-            }
+            _ => return Line::Text,
         };
         self.flags.boundary_whitespace |= after.trim_ascii_end().len() < after.len();
         self.note_line_end(line);
@@ -316,15 +417,6 @@ impl Parser {
 fn is_header(line: &[u8]) -> bool {
     memchr::memchr(b':', line)
         .is_some_and(|colon| !line[..colon].iter().any(|byte| is_space(*byte)))
-}
-
-/// The values of all `Content-Disposition` headers; a part must have exactly one.
-fn dispositions(headers: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
-    headers.iter().filter_map(|line| {
-        let colon = memchr::memchr(b':', line)?;
-        let is_it = line[..colon].trim_ascii().eq_ignore_ascii_case(b"content-disposition");
-        is_it.then(|| &line[colon + 1..])
-    })
 }
 
 /// A part that asks to be decoded before it is read: another transfer encoding, or a character set in
