@@ -95,6 +95,16 @@ impl Charset {
         }
     }
 
+    /// Without the piece of a character at the end of a body that was cut.
+    pub(crate) fn whole_characters(self, body: &[u8]) -> &[u8] {
+        let piece = match self {
+            Self::Ascii => piece_of_utf8(body),
+            Self::Utf16 { .. } => body.len() % 2,
+            Self::Utf32 { .. } => body.len() % 4,
+        };
+        &body[..body.len() - piece]
+    }
+
     /// The body in UTF-8; what is no character becomes U+FFFD.
     pub(crate) fn decode(self, body: &[u8]) -> Cow<'_, [u8]> {
         let little = |asked: Option<bool>| {
@@ -127,6 +137,18 @@ impl Charset {
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         Cow::Owned(text.as_bytes().to_vec())
     }
+}
+
+/// Bytes at the end that begin a character and do not end it.
+fn piece_of_utf8(body: &[u8]) -> usize {
+    let longest = 4.min(body.len());
+    let begins = |length: &usize| match body[body.len() - length] {
+        0xc0..=0xdf => *length < 2,
+        0xe0..=0xef => *length < 3,
+        0xf0..=0xf7 => *length < 4,
+        _ => false,
+    };
+    (1..=longest).find(begins).unwrap_or(0)
 }
 
 /// A name from a client, short and printable.

@@ -17,7 +17,7 @@ pub(crate) fn parse(
         Reader { text, at: 0, prefix, bound: depth, depth: 0, name: b"", label: b"", tokens: 0 };
     while reader.token(sink)? {}
     match (reader.depth, reader.tokens) {
-        (_, 0) => Err(BodyError::malformed("GraphQL: the document is empty")),
+        (_, 0) => Err(BodyError::Ends("GraphQL: the document is empty".to_owned())),
         (0, _) => Ok(()),
         _ => reader.fail("a bracket is not closed"),
     }
@@ -51,9 +51,14 @@ impl<'a> Reader<'a> {
         self.tokens += 1;
         match byte {
             b'"' => {
-                let value = self.string()?;
-                let name = self.argument_name();
-                go_on(sink.argument(&name, &value))?;
+                let mut value = Vec::new();
+                let read = self.string(&mut value);
+                // One that breaks off is handed on as far as it goes.
+                if matches!(read, Ok(()) | Err(BodyError::Ends(_))) {
+                    let name = self.argument_name();
+                    go_on(sink.argument(&name, &value))?;
+                }
+                read?;
             }
             b'{' | b'[' | b'(' => self.open()?,
             b'}' | b']' | b')' => self.close()?,
@@ -69,6 +74,7 @@ impl<'a> Reader<'a> {
             b'-' | b'0'..=b'9' => {
                 self.run(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
             }
+            b'.' => return self.fail_within(3, "a character belongs to no token"),
             _ => return self.fail("a character belongs to no token"),
         }
         Ok(true)
@@ -122,19 +128,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<Vec<u8>, BodyError> {
+    fn string(&mut self, value: &mut Vec<u8>) -> Result<(), BodyError> {
         if self.text[self.at..].starts_with(b"\"\"\"") {
-            return self.block_string();
+            return self.block_string(value);
         }
         self.at += 1;
-        let mut value = Vec::new();
         loop {
             match self.text.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(value);
+                    return Ok(());
                 }
-                Some(b'\\') => self.escape(&mut value)?,
+                Some(b'\\') => self.escape(value)?,
                 None | Some(b'\n' | b'\r') => return self.fail("a string is not closed"),
                 Some(byte) => {
                     value.push(*byte);
@@ -145,14 +150,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Taken as written: only `\"""` is an escape.
-    fn block_string(&mut self) -> Result<Vec<u8>, BodyError> {
+    fn block_string(&mut self, value: &mut Vec<u8>) -> Result<(), BodyError> {
         self.at += 3;
-        let mut value = Vec::new();
         loop {
             let rest = &self.text[self.at..];
             if rest.starts_with(b"\"\"\"") {
                 self.at += 3;
-                return Ok(value);
+                return Ok(());
             }
             if rest.starts_with(b"\\\"\"\"") {
                 value.extend_from_slice(b"\"\"\"");
@@ -170,7 +174,7 @@ impl<'a> Reader<'a> {
             Some(b'u') => return self.unicode_escape(value),
             letter => match letter.and_then(|letter| escaped(*letter)) {
                 Some(byte) => value.push(byte),
-                None => return self.fail("an escape is invalid"),
+                None => return self.fail_within(2, "an escape is invalid"),
             },
         }
         self.at += 2;
@@ -189,7 +193,10 @@ impl<'a> Reader<'a> {
         } else {
             (hex_quad(self.text, self.at + 2).map(u32::from), 6)
         };
-        let Some(code) = code else { return self.fail("an escape is invalid") };
+        let braced = self.text.get(self.at + 2) == Some(&b'{');
+        let Some(code) = code else {
+            return self.fail_within(if braced { 12 } else { 6 }, "an escape is invalid");
+        };
         self.at += length;
         let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
         value.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
@@ -197,6 +204,12 @@ impl<'a> Reader<'a> {
     }
 
     fn fail<T>(&self, what: &str) -> Result<T, BodyError> {
-        Err(BodyError::malformed(format!("GraphQL: {what} at byte {}", self.at)))
+        self.fail_within(1, what)
+    }
+
+    /// Fewer bytes than this may be the beginning of what is missed.
+    fn fail_within<T>(&self, length: usize, what: &str) -> Result<T, BodyError> {
+        let rest = &self.text[self.at..];
+        Err(BodyError::at(format!("GraphQL: {what} at byte {}", self.at), rest, length))
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn messages<'a>(
     let mut rest = body;
     while !rest.is_empty() {
         let Some((head, after)) = rest.split_first_chunk::<5>() else {
-            return Err(BodyError::malformed("gRPC: the body ends within a message's head"));
+            return Err(BodyError::Ends("gRPC: the body ends within a message's head".to_owned()));
         };
         let [flags, length @ ..] = *head;
         let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
@@ -50,12 +50,18 @@ pub(crate) fn messages<'a>(
         }
         let Some(message) = after.get(..length) else {
             let left = after.len();
-            return Err(BodyError::malformed(format!(
-                "gRPC: a message of {length} bytes, {left} bytes are left"
-            )));
+            if flags & 0b1000_0011 == 0 {
+                // As far as it goes.
+                match hand_on(false, after) {
+                    Ok(()) | Err(BodyError::Malformed(_) | BodyError::Ends(_)) => {}
+                    bound => return bound,
+                }
+            }
+            let reason = format!("gRPC: a message of {length} bytes, {left} bytes are left");
+            return Err(BodyError::Ends(reason));
         };
         if flags & 0b1000_0010 == 0 {
-            hand_on(flags & 1 != 0, message)?;
+            hand_on(flags & 1 != 0, message).map_err(BodyError::of_whole)?;
         }
         rest = &after[length..];
     }

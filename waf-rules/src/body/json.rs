@@ -59,8 +59,13 @@ impl Parser<'_> {
             Some(b'{') => self.open(None),
             Some(b'[') => self.open(Some(0)),
             Some(b'"') => {
-                let value = self.string()?;
-                self.leaf(&value)
+                let mut value = Vec::new();
+                let read = self.string(&mut value);
+                // One that breaks off is handed on as far as it goes.
+                if matches!(read, Ok(()) | Err(BodyError::Ends(_))) {
+                    self.leaf(&value)?;
+                }
+                read
             }
             Some(b't') => self.word(b"true", b"true"),
             Some(b'f') => self.word(b"false", b"false"),
@@ -127,7 +132,8 @@ impl Parser<'_> {
         if self.peek() != Some(b'"') {
             return self.fail("a member name is expected");
         }
-        let name = self.string()?;
+        let mut name = Vec::new();
+        self.string(&mut name)?;
         self.path.push(b'.');
         self.path.extend_from_slice(&name);
         self.skip_blanks();
@@ -158,8 +164,10 @@ impl Parser<'_> {
     }
 
     fn word(&mut self, word: &[u8], value: &[u8]) -> Result<(), BodyError> {
-        if !self.text[self.at..].starts_with(word) {
-            return self.fail("true, false or null is expected");
+        let rest = &self.text[self.at..];
+        if !rest.starts_with(word) {
+            let length = if word.starts_with(rest) { word.len() } else { 1 };
+            return self.fail_within(length, "true, false or null is expected");
         }
         self.at += word.len();
         self.leaf(value)
@@ -173,23 +181,27 @@ impl Parser<'_> {
             .position(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
             .unwrap_or(rest.len());
         let number = &rest[..length];
-        if !is_number(number) {
-            return self.fail("a number is expected");
+        if is_number(number) {
+            self.at += length;
+            return self.leaf(number);
         }
-        self.at += length;
-        self.leaf(number)
+        if length == rest.len() {
+            // It may break off behind a point or the like.
+            self.leaf(number)?;
+            self.at += length;
+        }
+        self.fail("a number is expected")
     }
 
-    fn string(&mut self) -> Result<Vec<u8>, BodyError> {
+    fn string(&mut self, value: &mut Vec<u8>) -> Result<(), BodyError> {
         self.at += 1;
-        let mut value = Vec::new();
         loop {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(value);
+                    return Ok(());
                 }
-                Some(b'\\') => self.escape(&mut value)?,
+                Some(b'\\') => self.escape(value)?,
                 Some(0..=0x1f) | None => {
                     return self.fail("a string is not closed or holds a control character");
                 }
@@ -206,7 +218,7 @@ impl Parser<'_> {
             Some(b'u') => return self.unicode_escape(value),
             letter => match letter.and_then(|letter| escaped(*letter)) {
                 Some(byte) => value.push(byte),
-                None => return self.fail("an escape is invalid"),
+                None => return self.fail_within(2, "an escape is invalid"),
             },
         }
         self.at += 2;
@@ -216,7 +228,7 @@ impl Parser<'_> {
     /// A surrogate without its partner becomes U+FFFD.
     fn unicode_escape(&mut self, value: &mut Vec<u8>) -> Result<(), BodyError> {
         let Some(first) = hex_quad(self.text, self.at + 2) else {
-            return self.fail("an escape is invalid");
+            return self.fail_within(6, "an escape is invalid");
         };
         self.at += 6;
         let second = match (first, self.text.get(self.at..self.at + 2)) {
@@ -245,7 +257,13 @@ impl Parser<'_> {
     }
 
     fn fail<T>(&self, what: &str) -> Result<T, BodyError> {
-        Err(BodyError::malformed(format!("JSON: {what} at byte {}", self.at)))
+        self.fail_within(1, what)
+    }
+
+    /// Fewer bytes than this may be the beginning of what is missed.
+    fn fail_within<T>(&self, length: usize, what: &str) -> Result<T, BodyError> {
+        let rest = &self.text[self.at..];
+        Err(BodyError::at(format!("JSON: {what} at byte {}", self.at), rest, length))
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) trait Sink {
 pub(crate) enum BodyError {
     /// The body is not what its media type says: the reason.
     Malformed(String),
+    /// It ends too early: what a body does that was cut.
+    Ends(String),
     /// It nests or splits more than this bound allows.
     Beyond(Exceeded, String),
     /// The sink broke off.
@@ -35,6 +37,21 @@ pub(crate) enum BodyError {
 impl BodyError {
     pub(crate) fn malformed(reason: impl Into<String>) -> Self {
         Self::Malformed(reason.into())
+    }
+
+    /// The text is malformed at a place, or breaks off there: nothing is left, or so little that it may be
+    /// the beginning of something of this length.
+    fn at(reason: String, rest: &[u8], length: usize) -> Self {
+        let breaks_off = rest.len() < length && !rest.contains(&b'"');
+        if breaks_off { Self::Ends(reason) } else { Self::Malformed(reason) }
+    }
+
+    /// Of something that is whole.
+    pub(crate) fn of_whole(self) -> Self {
+        match self {
+            Self::Ends(reason) => Self::Malformed(reason),
+            other => other,
+        }
     }
 
     pub(crate) fn too_deep(what: &str, bound: usize) -> Self {

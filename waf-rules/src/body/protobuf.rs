@@ -80,7 +80,7 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn next(&mut self) -> Result<Option<Field<'a>>, BodyError> {
         if self.at >= self.message.len() {
-            return if self.groups == 0 { Ok(None) } else { self.fail("a group is not closed") };
+            return if self.groups == 0 { Ok(None) } else { self.end("a group is not closed") };
         }
         let tag = self.varint()?;
         let number = tag >> 3;
@@ -112,7 +112,9 @@ impl<'a> Fields<'a> {
     fn varint(&mut self) -> Result<u64, BodyError> {
         let mut value = 0_u64;
         for shift in (0..70).step_by(7) {
-            let Some(byte) = self.message.get(self.at) else { break };
+            let Some(byte) = self.message.get(self.at) else {
+                return self.end("a number does not end");
+            };
             self.at += 1;
             value |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
             if byte & 0x80 == 0 {
@@ -125,13 +127,21 @@ impl<'a> Fields<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8], BodyError> {
         let end = self.at.saturating_add(length);
         let Some(content) = self.message.get(self.at..end) else {
-            return self.fail("a field is longer than the message");
+            return self.end("a field is longer than the message");
         };
         self.at = end;
         Ok(content)
     }
 
+    fn end<T>(&self, what: &str) -> Result<T, BodyError> {
+        Err(BodyError::Ends(self.reason(what)))
+    }
+
     fn fail<T>(&self, what: &str) -> Result<T, BodyError> {
-        Err(BodyError::malformed(format!("protocol buffer: {what} at byte {}", self.at)))
+        Err(BodyError::Malformed(self.reason(what)))
+    }
+
+    fn reason(&self, what: &str) -> String {
+        format!("protocol buffer: {what} at byte {}", self.at)
     }
 }

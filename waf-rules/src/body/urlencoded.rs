@@ -31,6 +31,13 @@ pub(crate) fn parse(
     Ok(valid)
 }
 
+/// Without an escape that a body breaks off within.
+pub(crate) fn whole_escapes(text: &[u8]) -> &[u8] {
+    let end = &text[text.len() - text.len().min(2)..];
+    let piece = memchr::memchr(b'%', end).map_or(0, |at| end.len() - at);
+    &text[..text.len() - piece]
+}
+
 /// Appends a path with its escapes decoded; `+` is no blank there.
 pub(crate) fn decode_path(path: &[u8], out: &mut Vec<u8>) {
     decode_with(path, b'+', out);

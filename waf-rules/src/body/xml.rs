@@ -1,8 +1,9 @@
 //! XML bodies: all text as one value, every attribute value. No DTD is processed and no entity but
 //! the predefined and numeric ones is expanded, so there is nothing to fetch and nothing to blow up.
 
-use quick_xml::Reader;
+use quick_xml::errors::{Error, IllFormedError, SyntaxError};
 use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::reader::Reader;
 
 use super::BodyError;
 use super::charset::Charset;
@@ -53,17 +54,38 @@ fn read(body: &[u8], bound: usize, document: &mut Document) -> Result<(), BodyEr
             }
             Ok(Event::Comment(_) | Event::PI(_)) => {}
             Ok(Event::Eof) => break,
-            Err(error) => return Err(BodyError::malformed(format!("XML: {error}"))),
+            Err(error) => {
+                let at = usize::try_from(reader.error_position()).unwrap_or(body.len());
+                return Err(broken(&error, body.get(at..).unwrap_or_default(), document));
+            }
         }
     }
     if let Some(doubt) = document.doubt.take() {
         return Err(BodyError::malformed(format!("XML: {doubt}")));
     }
     match (elements, depth) {
-        (0, _) => Err(BodyError::malformed("XML: no element")),
+        (0, _) => Err(BodyError::Ends("XML: no element".to_owned())),
         (_, 0) => Ok(()),
-        _ => Err(BodyError::malformed("XML: an element is not closed")),
+        _ => Err(BodyError::Ends("XML: an element is not closed".to_owned())),
     }
+}
+
+/// Markup that breaks off is shown as text, from where it begins.
+fn broken(error: &Error, rest: &[u8], document: &mut Document) -> BodyError {
+    let reason = format!("XML: {error}");
+    let breaks_off = match error {
+        Error::Syntax(SyntaxError::InvalidBangMarkup) => rest == b"<!",
+        Error::Syntax(_) => true,
+        Error::IllFormed(IllFormedError::UnclosedReference) => {
+            memchr::memchr2(b'<', b'&', rest.get(1..).unwrap_or_default()).is_none()
+        }
+        _ => false,
+    };
+    if !breaks_off {
+        return BodyError::Malformed(reason);
+    }
+    document.text.extend_from_slice(rest);
+    BodyError::Ends(reason)
 }
 
 fn attributes(start: &BytesStart<'_>, document: &mut Document) -> Result<(), BodyError> {

@@ -112,7 +112,7 @@ impl State {
             Ok(true) => {}
             Ok(false) => self.set_text(Store::UrlencodedError, b"1"),
             Err(BodyError::Bound) => self.exceed(Exceeded::Arguments),
-            Err(BodyError::Malformed(_) | BodyError::Beyond(..)) => {}
+            Err(BodyError::Malformed(_) | BodyError::Ends(_) | BodyError::Beyond(..)) => {}
         }
     }
 

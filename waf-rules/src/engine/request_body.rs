@@ -9,14 +9,15 @@ use super::state::State;
 use crate::action::BodyProcessor;
 use crate::body::charset::Charset;
 use crate::body::grpc::{self, Framing};
-use crate::body::{BodyError, Sink, graphql, json, media_type, protobuf, xml};
+use crate::body::{BodyError, Sink, graphql, json, media_type, protobuf, urlencoded, xml};
 use crate::plan::{Program, Settings};
 use crate::profile::Bounds;
 use crate::variable::Store;
 
 impl State {
     /// Parses what was received. A parse error is a finding: `REQBODY_ERROR` is set, what was parsed
-    /// stays, and the raw body is shown in `REQUEST_BODY` so that the rest is inspected too.
+    /// stays, and the raw body is shown in `REQUEST_BODY` so that the rest is inspected too. That a body which
+    /// was cut has no end is none: the outcome says so.
     pub(super) fn parse_request_body(&mut self, bytes: usize, bounds: &Bounds, program: &Program) {
         let body = std::mem::take(&mut self.request_body);
         let bytes = if self.upload.is_some() { bytes } else { body.len() };
@@ -24,7 +25,11 @@ impl State {
         if !body.is_empty() {
             let charset = Charset::of(self.content_type().unwrap_or_default());
             let text = self.decoded(&body, &charset);
-            let result = self.process(&text, bounds, program);
+            let cut = self.is_body_cut();
+            let result = match self.process(&text, bounds, program) {
+                Err(BodyError::Ends(_)) if cut => Ok(()),
+                result => result.map_err(BodyError::of_whole),
+            };
             let without_files = bytes.saturating_sub(self.file_bytes());
             if bytes > body.len() && matches!(result, Err(BodyError::Malformed(_))) {
                 // What is shown of it in place of its parts is not all of it.
@@ -38,6 +43,11 @@ impl State {
         self.request_body = body;
     }
 
+    /// Only the beginning of the body is here.
+    pub(super) fn is_body_cut(&self) -> bool {
+        self.control.exceeded == Some(Exceeded::RequestBody)
+    }
+
     /// JSON, XML and GraphQL may come in UTF-16 and UTF-32; they are read in UTF-8.
     fn decoded<'b>(
         &self,
@@ -49,10 +59,11 @@ impl State {
             Some(BodyProcessor::Json | BodyProcessor::Xml | BodyProcessor::GraphQl)
         );
         let named = named.as_ref().ok().copied().flatten();
-        match Charset::of_mark(body).or(named).filter(|_| is_text) {
-            Some(charset) => charset.decode(body),
-            None => Cow::Borrowed(body),
+        if !is_text {
+            return Cow::Borrowed(body);
         }
+        let charset = Charset::of_mark(body).or(named).unwrap_or(Charset::Ascii);
+        charset.decode(if self.is_body_cut() { charset.whole_characters(body) } else { body })
     }
 
     /// A body in a set that hides ASCII, or that says so of itself, is a finding.
@@ -97,6 +108,7 @@ impl State {
             Some(BodyProcessor::UrlEncoded) => {
                 let separator = program.settings.argument_separator;
                 self.set_text(Store::RequestBody, body);
+                let body = if self.is_body_cut() { urlencoded::whole_escapes(body) } else { body };
                 self.urlencoded(Store::ArgsPost, body, separator, bounds.arguments);
                 Ok(())
             }
@@ -167,7 +179,7 @@ impl State {
         match result {
             Ok(()) => {}
             Err(BodyError::Bound) => self.exceed(Exceeded::Arguments),
-            Err(BodyError::Malformed(reason)) => {
+            Err(BodyError::Malformed(reason) | BodyError::Ends(reason)) => {
                 self.body_error(&reason);
                 self.set_text(Store::RequestBody, body);
             }
@@ -221,7 +233,7 @@ impl Sink for JsonSink<'_> {
                     self.arguments.state.body_error(&reason);
                 }
                 // What is no document is an ordinary value, which is an argument already.
-                Ok(()) | Err(BodyError::Malformed(_)) => {}
+                Ok(()) | Err(BodyError::Malformed(_) | BodyError::Ends(_)) => {}
             }
         }
         ControlFlow::Continue(())

@@ -66,10 +66,12 @@ impl State {
             self.push_upload(body, body.len(), bounds, program);
         }
         let Some(upload) = self.upload.take() else { return Ok(()) };
+        let cut = self.is_body_cut();
         let Upload { parser, mut flags, failed } = *upload;
         let result = parser.and_then(|mut parser| {
             let mut sink = |part: Part<'_>| self.part(&part, bounds.arguments);
-            let result = failed.map_or_else(|| parser.finish(&mut sink), Err);
+            let end = if cut { Parser::cut } else { Parser::finish };
+            let result = failed.map_or_else(|| end(&mut parser, &mut sink), Err);
             flags = parser.flags();
             result
         });

@@ -132,16 +132,46 @@ impl Parser {
             Place::Epilogue => self.close(sink),
             Place::Preamble => {
                 self.close(sink)?;
-                malformed("no boundary in the body")
+                ends("no boundary in the body")
             }
-            Place::Headers => malformed("the body ends within part headers"),
+            Place::Headers => ends("the body ends within part headers"),
             Place::Content => {
                 let line_end = std::mem::take(&mut self.line_end);
                 self.take(&line_end);
                 self.close(sink)?;
-                malformed("the last boundary is missing")
+                ends("the last boundary is missing")
             }
         }
+    }
+
+    /// The body was cut: what is there is handed on, and what is missing is no doubt.
+    pub(crate) fn cut(&mut self, sink: PartSink<'_>) -> Result<(), BodyError> {
+        let line = std::mem::take(&mut self.line);
+        if self.place == Place::Headers {
+            return self.cut_header(&line, sink);
+        }
+        let behind = line.strip_prefix(self.delimiter.needle());
+        let is_boundary = behind.is_some_and(|end| b"--".starts_with(end.trim_ascii_end()));
+        if !is_boundary && !self.delimiter.needle().starts_with(&line) {
+            self.text(&line);
+        }
+        self.close(sink)
+    }
+
+    /// A header that is cut says nothing sure, so that its part is in doubt without a flag.
+    fn cut_header(&mut self, line: &[u8], sink: PartSink<'_>) -> Result<(), BodyError> {
+        let flags = self.flags();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !line.is_empty() {
+            self.header(line, line)?;
+        }
+        if self.headers.is_empty() {
+            return Ok(());
+        }
+        self.begin_content();
+        let result = self.close(sink);
+        self.flags = flags;
+        result
     }
 
     /// A line, or as much of one as there is.
@@ -433,6 +463,6 @@ fn is_doubtful(header: &[u8]) -> bool {
     }
 }
 
-fn malformed<T>(reason: &str) -> Result<T, BodyError> {
-    Err(BodyError::malformed(format!("multipart: {reason}")))
+fn ends<T>(reason: &str) -> Result<T, BodyError> {
+    Err(BodyError::Ends(format!("multipart: {reason}")))
 }

@@ -47,10 +47,10 @@ fn text_in_wide_characters_is_decoded() {
     }
     let xml = utf16("<a>&lt;script></a>");
     assert_eq!(of_type("text/xml; charset=utf-16le", xml).0, ["XML:/*=<script>"]);
-    // Half a character is none.
+    // Half a character is one that nobody knows.
     let (seen, _) =
         of_type("application/json; charset=utf-16le", [utf16("\"a"), vec![0x22]].concat());
-    assert!(seen.is_empty());
+    assert_eq!(seen, ["json=a\u{fffd}"]);
 }
 
 /// A set in which ASCII does not look like ASCII is a finding, and the bytes are inspected as they are.
@@ -139,7 +139,8 @@ fn graphql_errors_keep_what_was_read() {
     ] {
         let (seen, found) = of_type("application/graphql", query);
         assert_eq!(found, error, "{query}");
-        assert!(!query.contains("seen") || seen == ["graphql.b=seen"], "{query}: {seen:?}");
+        let first = seen.first().map(String::as_str);
+        assert!(!query.contains("seen") || first == Some("graphql.b=seen"), "{query}: {seen:?}");
     }
     let deep = "{a".repeat(10_000);
     assert_eq!(of_type("application/graphql", deep).1, "GraphQL nests deeper than 64 levels");

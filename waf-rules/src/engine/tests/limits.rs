@@ -55,6 +55,73 @@ fn too_many_arguments_are_refused() {
     );
 }
 
+/// What is missing behind the bound is no doubt, wherever the body is cut; what stands before it is inspected.
+#[test]
+fn a_body_that_was_cut_is_no_broken_one() {
+    let part = "--b\r\nContent-Disposition: form-data; name=\"a\"";
+    let file = format!("{part}; filename=\"x\"\r\nContent-Type: image/png\r\n\r\n--c\r\n\r\n");
+    let json =
+        r#"{"n":[1.5e-3,true],"a":"EVIL\u0041\ud83d\ude00é","query":"{a(b:\"c\")}","c":null}"#;
+    let wide: Vec<u8> = json.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let form = "multipart/form-data; boundary=b";
+    let bodies: [(&str, Vec<u8>); 6] = [
+        ("application/x-www-form-urlencoded", b"x=%41&a=EVIL%41%42&b=".to_vec()),
+        (form, format!("{part}\r\n\r\nEVIL\r\n{file}{part}\r\n\r\nx\r\n--b--\r\n").into()),
+        ("application/json", json.into()),
+        ("application/json; charset=utf-16le", wide),
+        (
+            "text/xml",
+            "<?xml version='1.0'?><!DOCTYPE a><a b='&lt;EVIL'>EVIL&#65;é&amp;<!-- c --><![CDATA[x]]><?p i?></a>".into(),
+        ),
+        (
+            "application/graphql",
+            r#"query Q($i: ID = "EVIL") { a(b: "\u0041\u{41}", c: """d""") { ...F } } # end"#.into(),
+        ),
+    ];
+    let rules = "SecRule REQBODY_ERROR|MULTIPART_STRICT_ERROR|MULTIPART_UNMATCHED_BOUNDARY|URLENCODED_ERROR \"@eq 1\" \
+                 \"id:1,phase:2,pass,msg:'%{REQBODY_ERROR_MSG}'\"\n\
+                 SecRule ARGS|XML:/*|XML://@* \"@contains EVIL\" \"id:2,phase:2,pass,nolog\"";
+    // The engine cuts, or its caller did and says so.
+    let cut_by_engine = |content_type: &str, body: &[u8], body_bytes: usize| {
+        let bounds = Bounds { body_bytes, over: Over::Partial, ..Bounds::default() };
+        send(&bounded(rules, bounds), "POST", "/", &[("Content-Type", content_type)], body)
+    };
+    let partial = bounded(rules, Bounds { over: Over::Partial, ..Bounds::default() });
+    let cut_by_caller = |content_type: &str, body: &[u8], bytes: usize| {
+        let mut tx = Transaction::new(partial.clone());
+        tx.header(b"Content-Type", content_type.as_bytes());
+        tx.head();
+        tx.body_chunk(&body[..bytes]).unwrap();
+        tx.state.exceed(Exceeded::RequestBody);
+        tx.body();
+        tx
+    };
+    for (content_type, body) in &bodies {
+        let wide = content_type.ends_with("le");
+        let attack: &[u8] = if wide { b"E\0V\0I\0L\0" } else { b"EVIL" };
+        let shows = memchr::memmem::find(body, attack).unwrap() + attack.len();
+        for at in 1..body.len() {
+            let (tx, other) =
+                (cut_by_caller(content_type, body, at), cut_by_engine(content_type, body, at));
+            let shown = String::from_utf8_lossy(&body[..at]);
+            let found = tx.matched_rules();
+            assert!(!found.contains(&1), "{content_type}: {shown}: {:?}", messages(&tx));
+            assert!(at < shows || found == [2], "{content_type}: {shown}");
+            assert_eq!(tx.outcome(), Outcome::Partial(Exceeded::RequestBody), "{shown}");
+            // It does not count what it drops of files.
+            if content_type != &form || at < shows {
+                assert_eq!((other.matched_rules(), other.outcome()), (found, tx.outcome()));
+            }
+        }
+        // What is wrong before the cut is wrong.
+        let mut broken = body.clone();
+        let (at, wrong) = if content_type == &form { (2, "%") } else { (0, "%</b>") };
+        broken.splice(at..at, wrong.bytes());
+        let tx = cut_by_caller(content_type, &broken, body.len());
+        assert!(tx.matched_rules().contains(&1), "{content_type}");
+    }
+}
+
 /// What nests or splits too much hides what lies beyond, whether or not a rule asks for `REQBODY_ERROR`.
 #[test]
 fn bodies_beyond_their_depth_or_parts_are_refused() {
