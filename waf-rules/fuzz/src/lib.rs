@@ -49,13 +49,16 @@ const TYPES: [&str; 12] = [
 
 /// A body: parsed within its bounds, and alike in one piece and in many.
 pub fn bodies(data: &[u8]) {
-    static PROFILE: OnceLock<Profile> = OnceLock::new();
-    let profile = PROFILE.get_or_init(|| {
+    static PROFILES: OnceLock<[Profile; 2]> = OnceLock::new();
+    let profiles = PROFILES.get_or_init(|| {
         let rules = "SecRule ARGS|ARGS_NAMES|FILES|FILES_NAMES|FILES_TMP_CONTENT|MULTIPART_PART_HEADERS|XML:/*|XML://@*|\
                      REQUEST_BODY|REQBODY_ERROR_MSG \"@rx [^a-z]\" \"id:1,phase:2,pass,log,msg:'%{MATCHED_VAR_NAME}'\"\n\
                      SecRule REQBODY_ERROR|MULTIPART_STRICT_ERROR|URLENCODED_ERROR \"@eq 1\" \"id:2,phase:2,pass,log\"";
         let bounds = Bounds { arguments: 200, parts: 20, depth: 20, ..Bounds::default() };
-        with_bounds(&load(rules), bounds)
+        // The other one drops files, and cuts.
+        let dropping = load(&rules.replace("|FILES_TMP_CONTENT", ""));
+        let cutting = Bounds { body_bytes: 200, over: Over::Partial, ..bounds };
+        [with_bounds(&load(rules), bounds), with_bounds(&dropping, cutting)]
     });
     let Some((first, body)) = data.split_first() else { return };
     let content_type = TYPES[usize::from(*first) % TYPES.len()].as_bytes().to_vec();
@@ -64,10 +67,18 @@ pub fn bodies(data: &[u8]) {
         (b"grpc-encoding".to_vec(), b"gzip".to_vec()),
     ];
     let request = Request { headers, body: body.to_vec(), ..Request::default() };
-    let whole = run(Transaction::new(profile.clone()), &request);
-    let pieces = run(Transaction::new(profile.clone()), &Request { chunk: 7, ..request });
-    assert_eq!(summary(&whole), summary(&pieces));
-    assert_is_explicit(&whole);
+    let in_pieces = Request {
+        body: request.body.clone(),
+        headers: request.headers.clone(),
+        chunk: 7,
+        ..Request::default()
+    };
+    for profile in profiles {
+        let whole = run(Transaction::new(profile.clone()), &request);
+        let pieces = run(Transaction::new(profile.clone()), &in_pieces);
+        assert_eq!(summary(&whole), summary(&pieces));
+        assert_is_explicit(&whole);
+    }
 }
 
 /// Every transformation, alone and behind another one: the prefilter, which skips those that cannot

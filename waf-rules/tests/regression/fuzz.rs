@@ -119,6 +119,7 @@ const BODIES: &[&[u8]] = &[
     b"\x08\x00\x00\x00\x00\x07{\"a\":1}",
     b"\x09\xff\xfe{\x00\"\x00a\x00\"\x00:\x001\x00}\x00",
     b"\x01--b\r\nContent-Disposition: form-data; name=a; filename*0=\"x\"; filename*1*=%2e\r\n\r\nc\r\n--b--\r\n",
+    b"\x01--b\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\nc--b--x\r\nContent-Disposition: form-data; name=d\r\n\r\ne\r\n--b--\r\n--b\r\n",
     b"\x03<?xml version='1.0' encoding='utf-8'?><!DOCTYPE a><a b='&lt;'>&#65;<![CDATA[x]]></a>",
     b"\x02{\"query\":\"{ a(b: \\\"c\\\") }\",\"query\":[1,2.5e3,null,{\"a\":[]}]}",
 ];
