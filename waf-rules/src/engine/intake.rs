@@ -138,14 +138,30 @@ pub(super) struct ArgumentSink<'a> {
     pub(super) bound: usize,
 }
 
+impl ArgumentSink<'_> {
+    /// One value under several names; a long one is looked up once.
+    pub(super) fn named<'n>(
+        &mut self,
+        names: impl Iterator<Item = &'n [u8]>,
+        value: &[u8],
+    ) -> ControlFlow<()> {
+        let mut known = None;
+        for name in names {
+            let stores = &self.state.stores;
+            if stores.get(Store::ArgsGet).len() + stores.get(Store::ArgsPost).len() >= self.bound {
+                return ControlFlow::Break(());
+            }
+            let key = self.state.buffers.intern(name);
+            let value = *known.get_or_insert_with(|| self.state.buffers.intern(value));
+            self.state.stores.add(self.store, key, value);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 impl Sink for ArgumentSink<'_> {
     fn argument(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()> {
-        let stores = &self.state.stores;
-        if stores.get(Store::ArgsGet).len() + stores.get(Store::ArgsPost).len() >= self.bound {
-            return ControlFlow::Break(());
-        }
-        self.state.add(self.store, name, value);
-        ControlFlow::Continue(())
+        self.named(std::iter::once(name), value)
     }
 }
 

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use super::intake::ArgumentSink;
 use super::state::State;
+use crate::body::BodyError;
 use crate::body::multipart::{Flags, Parser, Part, PartBounds};
-use crate::body::{BodyError, Sink};
 use crate::plan::Program;
 use crate::profile::Bounds;
 use crate::variable::Store;
@@ -88,9 +88,7 @@ impl State {
     }
 
     fn part(&mut self, part: &Part<'_>, bound: usize) -> ControlFlow<()> {
-        for header in &part.headers {
-            self.add(Store::MultipartPartHeaders, part.name(), header);
-        }
+        self.add_each(Store::MultipartPartHeaders, part.name(), &part.headers);
         for name in part.names() {
             self.add(Store::MultipartName, name, name);
         }
@@ -99,22 +97,29 @@ impl State {
         }
         if part.is_field {
             let mut sink = ArgumentSink { state: self, store: Store::ArgsPost, bound };
-            return part.names().try_for_each(|name| sink.argument(name, part.content));
+            return sink.named(part.names(), part.content);
         }
         ControlFlow::Continue(())
     }
 
     fn file(&mut self, part: &Part<'_>) {
-        for filename in &part.filenames {
-            self.add(Store::Files, part.name(), filename);
-            self.add(Store::MultipartFilename, part.name(), filename);
-        }
+        self.add_each(Store::Files, part.name(), &part.filenames);
+        self.add_each(Store::MultipartFilename, part.name(), &part.filenames);
         for name in part.names() {
             self.add(Store::FilesNames, name, name);
         }
         self.add(Store::FilesSizes, part.name(), part.bytes.to_string().as_bytes());
         if part.content.len() == part.bytes {
             self.add(Store::FilesTmpContent, part.name(), part.content);
+        }
+    }
+
+    /// A long key is looked up once, not for every value.
+    fn add_each(&mut self, store: Store, key: &[u8], values: &[Vec<u8>]) {
+        let key = self.buffers.intern(key);
+        for value in values {
+            let value = self.buffers.intern(value);
+            self.stores.add(store, key, value);
         }
     }
 

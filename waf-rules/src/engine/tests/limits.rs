@@ -122,6 +122,34 @@ fn a_body_that_was_cut_is_no_broken_one() {
     }
 }
 
+/// A long name with many headers and file names, many names for a long content: neither costs their product.
+#[test]
+fn names_of_parts_do_not_multiply() {
+    let profile = bounded(
+        "SecRule &FILES \"@gt 100000\" \"id:1,phase:2,pass\"",
+        Bounds { body_bytes: 16 << 20, over: Over::Partial, ..Bounds::default() },
+    );
+    let long = "n".repeat(2 << 20);
+    let files = (0..200_000).map(|n| format!("; filename={n}")).collect::<String>();
+    let names = (0..200_000).map(|n| format!("; name={n}")).collect::<String>();
+    let headers = (0..200_000).map(|n| format!("{n}:\r\n")).collect::<String>();
+    let part = |parameters: &str, headers: &str, content: &str| {
+        format!("--b\r\n{headers}Content-Disposition: form-data{parameters}\r\n\r\n{content}\r\n")
+    };
+    let body = [
+        part(&format!("; name={long}{files}"), &headers, ""),
+        part(&names, "", &long),
+        "--b--\r\n".to_owned(),
+    ];
+    let began = std::time::Instant::now();
+    let tx = post(&profile, "multipart/form-data; boundary=b", &body.concat());
+    assert_eq!(
+        (tx.matched_rules(), tx.outcome()),
+        ([1].as_slice(), Outcome::Partial(Exceeded::Arguments))
+    );
+    assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+}
+
 /// What nests or splits too much hides what lies beyond, whether or not a rule asks for `REQBODY_ERROR`.
 #[test]
 fn bodies_beyond_their_depth_or_parts_are_refused() {
