@@ -132,7 +132,7 @@ impl Loader {
     /// Files may come and go where a pattern looks for them.
     fn searched(&self, pattern: &Path) {
         let folder = pattern.parent().filter(|folder| !folder.as_os_str().is_empty());
-        self.read(folder.unwrap_or(Path::new(".")));
+        self.read(folder.unwrap_or_else(|| Path::new(".")));
     }
 
     /// Notes what a file looks like before it is read.

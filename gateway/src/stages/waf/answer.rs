@@ -95,7 +95,7 @@ impl Inspection {
     /// Objects to what the rules could not see of it, where that is not to pass.
     fn unseen_answer(&mut self) -> Decision<()> {
         let rejected = self.plan.response.filter(|plan| plan.reject);
-        let bound = self.answer_refused_at.or(rejected.map(|plan| plan.inspect));
+        let bound = self.answer_refused_at.or_else(|| rejected.map(|plan| plan.inspect));
         match (self.answer, bound) {
             (Some(Inspected::Unreadable), _) if rejected.is_some() => {
                 let why = self.answer_unreadable.take().unwrap_or_default();
