@@ -258,8 +258,9 @@ impl Link {
         if earlier > 0 {
             self.heal();
         }
-        log::info!("rate limit store {} connected", self.target);
+        // Before the line is written, which takes time: until then requests are counted without the store.
         self.live.store(Some(Arc::clone(live)));
+        log::info!("rate limit store {} connected", self.target);
     }
 
     /// Returns when the connection was given up.
