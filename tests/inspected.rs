@@ -178,12 +178,15 @@ fn the_last_phase_knows_how_it_ended() {
     let rules = r#"
 SecRule ARGS:deny "@rx ." "id:1,phase:1,deny,status:409,nolog"
 SecRule ARGS:late "@rx ." "id:2,phase:3,deny,status:410,nolog"
+SecRule ARGS:last "@rx ." "id:3,phase:4,deny,status:411,nolog"
 SecAction "id:9,phase:5,pass,log,msg:'%{RESPONSE_STATUS}'"
 "#;
-    for profile in ["", "response: { inspect: 16KiB }"] {
-        let gateway = start(&origin, profile, rules);
+    let answers = "response: { inspect: 16KiB }";
+    for (profile, log) in [("", ""), (answers, ""), (answers, "waf_log: { to: waf.log }, ")] {
+        let config = config(&origin, profile).replace("audit_log", &format!("{log}audit_log"));
+        let gateway = Setup::new(&config).file("mine.conf", rules).start();
         let cases = [("/", 200), ("/broken", 500), ("/own", 201), ("/?deny=1", 409)];
-        let late = [("/?late=1", 410)];
+        let late = [("/?late=1", 410), ("/?last=1", 411)];
         let cases: Vec<_> =
             cases.iter().chain(late.iter().filter(|_| !profile.is_empty())).collect();
         for (at, (path, status)) in cases.iter().enumerate() {

@@ -178,17 +178,20 @@ impl Rules {
                 Err(_panic) => Some(Err(panicked())),
             };
         }
-        if tasks.iter().any(HttpTask::is_end)
+        let counts = self.inspection.mode() == Mode::Enforce;
+        let look = match &self.decision {
+            None => Look::More,
+            Some(Err(finding)) if counts || finding.code == Code::EdgePanic => Look::Refused,
+            Some(_) => Look::Passed,
+        };
+        // What is refused ends with another answer, and is concluded with its status.
+        if !matches!(look, Look::Refused)
+            && tasks.iter().any(HttpTask::is_end)
             && let Some(conclude) = self.conclude.take()
         {
             conclude(&mut self.inspection);
         }
-        let counts = self.inspection.mode() == Mode::Enforce;
-        match &self.decision {
-            None => Look::More,
-            Some(Err(finding)) if counts || finding.code == Code::EdgePanic => Look::Refused,
-            Some(_) => Look::Passed,
-        }
+        look
     }
 
     /// `None`: more has to come first.
