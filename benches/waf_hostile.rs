@@ -1,8 +1,9 @@
 //! The slowest of many hostile requests of 64 KiB: seeded, so that each run asks the same.
 //!
-//! `cargo bench -p waf-rules --bench waf_hostile -- [COUNT] [PASSES] [RULES]` prints the slowest requests of each rule
-//! set (or of those whose name holds RULES) with the processor time they took. All are asked in every pass, each on a
-//! new thread that has learned nothing; the least time counts, because on a shared machine the most says little.
+//! `cargo bench -p waf-rules --bench waf_hostile -- [COUNT] [PASSES] [RULES] [#NUMBER...]` prints the slowest requests of
+//! each rule set (or of those whose name holds RULES) with the processor time they took. All are asked in every pass
+//! (or those of a NUMBER, as they are printed, alone), each pass on a new thread that has learned nothing; the least
+//! time counts, because on a shared machine the most says little.
 #![allow(clippy::panic, reason = "a bench that cannot set up must stop")]
 
 mod heavy;
@@ -24,6 +25,7 @@ const SHOWN: usize = 8;
 
 type Measured = (Duration, u64, usize, &'static str);
 
+#[derive(Clone)]
 struct Hostile {
     kind: &'static str,
     target: Vec<u8>,
@@ -35,24 +37,37 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut numbers = arguments.iter().filter_map(|argument| argument.parse().ok());
     let (count, passes) = (numbers.next().unwrap_or(COUNT), numbers.next().unwrap_or(PASSES));
-    let is_name = |text: &&String| !text.starts_with("--") && text.parse::<usize>().is_err();
+    let is_name = |text: &&String| !text.starts_with(['-', '#']) && text.parse::<usize>().is_err();
+    let asked: Vec<usize> =
+        arguments.iter().filter_map(|argument| argument.strip_prefix('#')?.parse().ok()).collect();
     let wanted = arguments.iter().find(is_name).map_or("", String::as_str);
     let texts = Texts::new();
+    let chosen: Vec<_> = match asked.iter().max() {
+        Some(last) => requests(&texts, last + 1).filter(|(at, _)| asked.contains(at)).collect(),
+        None => Vec::new(),
+    };
     for (name, ruleset, paranoia) in rulesets() {
         if !name.contains(wanted) {
             continue;
         }
         let profile = profile(&ruleset, paranoia);
         println!("{name}");
-        honest(&profile);
-        let mut times = pass(&profile, &texts, count);
+        if chosen.is_empty() {
+            honest(&profile);
+        }
+        let measure = || match chosen.as_slice() {
+            [] => pass(&profile, requests(&texts, count)),
+            chosen => pass(&profile, chosen.iter().cloned()),
+        };
+        let mut times = measure();
         for _ in 1..passes {
-            let again = pass(&profile, &texts, count);
+            let again = measure();
             times.iter_mut().zip(again).for_each(|(best, again)| *best = again.min(*best));
         }
         times.sort_unstable_by(|left, right| right.cmp(left));
         let total: Duration = times.iter().map(|(time, ..)| *time).sum();
-        println!("{name}: {count} requests, mean {:?}", total / u32::try_from(count).unwrap_or(1));
+        let asked = times.len();
+        println!("{name}: {asked} requests, mean {:?}", total / u32::try_from(asked).unwrap_or(1));
         for (time, work, number, kind) in times.iter().take(SHOWN) {
             let rate = time.as_nanos() as f64 / (*work).max(1) as f64;
             println!(
@@ -76,17 +91,15 @@ fn main() {
 }
 
 /// Time and work of each request, its number and kind, all on one new thread.
-fn pass(profile: &Profile, texts: &Texts, count: usize) -> Vec<Measured> {
-    let all = || {
-        let mut seed = 0x9e37_79b9_7f4a_7c15;
-        let one = |number| {
-            let request = hostile(number, texts, &mut seed);
-            let (time, work) = cost(profile, &request);
-            (time, work, number, request.kind)
-        };
-        (0..count).map(one).collect()
+fn pass(
+    profile: &Profile,
+    requests: impl Iterator<Item = (usize, Hostile)> + Send,
+) -> Vec<Measured> {
+    let one = |(number, request): (usize, Hostile)| {
+        let (time, work) = cost(profile, &request);
+        (time, work, number, request.kind)
     };
-    let thread = std::thread::scope(|scope| scope.spawn(all).join());
+    let thread = std::thread::scope(|scope| scope.spawn(|| requests.map(one).collect()).join());
     thread.unwrap_or_else(|_| panic!("a request brought its thread down"))
 }
 
@@ -109,7 +122,8 @@ fn honest(profile: &Profile) {
     }
 }
 
-/// Processor time and work of one request, from its first byte to its last phase.
+/// Processor time and work of one request, from its first byte to its last phase. A profiler finds it by its name.
+#[inline(never)]
 fn cost(profile: &Profile, request: &Hostile) -> (Duration, u64) {
     let start = cpu_time();
     let mut tx = Transaction::new(profile.clone());
@@ -207,6 +221,12 @@ impl Texts {
         text.truncate(bytes);
         text
     }
+}
+
+/// The first of them, numbered.
+fn requests(texts: &Texts, count: usize) -> impl Iterator<Item = (usize, Hostile)> {
+    let mut seed = 0x9e37_79b9_7f4a_7c15;
+    (0..count).map(move |number| (number, hostile(number, texts, &mut seed)))
 }
 
 fn hostile(number: usize, texts: &Texts, seed: &mut u64) -> Hostile {

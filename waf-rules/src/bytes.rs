@@ -1,5 +1,8 @@
 //! Small facts about bytes that transformations, operators and gates share.
 
+#[cfg(test)]
+mod tests;
+
 /// A set of byte values: 256 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ByteSet([u64; 4]);
@@ -66,6 +69,20 @@ impl ByteSet {
         })
     }
 
+    /// The members, ascending, written to the front of `memory`.
+    pub(crate) fn list<'a>(&self, memory: &'a mut [u8; 256]) -> &'a [u8] {
+        let mut end = 0;
+        for (base, word) in [0, 64, 128, 192].into_iter().zip(self.0) {
+            let mut left = word;
+            while left != 0 {
+                memory[end] = base | u8::try_from(left.trailing_zeros()).unwrap_or_default();
+                end += 1;
+                left &= left - 1;
+            }
+        }
+        &memory[..end]
+    }
+
     pub(crate) fn len(&self) -> u32 {
         self.0.iter().map(|word| word.count_ones()).sum()
     }
@@ -88,13 +105,19 @@ pub(crate) fn present(bytes: &[u8]) -> ByteSet {
     let mut seen = [0_u8; 256];
     bytes.iter().for_each(|byte| seen[usize::from(*byte)] = 1);
     for (word, seen) in set.0.iter_mut().zip(seen.chunks_exact(64)) {
-        *word = seen.iter().rev().fold(0, |word, seen| word << 1 | u64::from(*seen));
+        *word = seen.chunks_exact(8).rev().fold(0, |word, eight| word << 8 | bits(eight));
     }
     set
 }
 
+/// Eight bytes that are 0 or 1, as bits: the product gathers the lowest bit of each in its highest byte.
+fn bits(eight: &[u8]) -> u64 {
+    let eight = eight.try_into().map_or(0, u64::from_le_bytes);
+    eight.wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
 /// From this length on a table of all bytes pays.
-const TABLE_BYTES_MIN: usize = 256;
+const TABLE_BYTES_MIN: usize = 48;
 
 /// C's `isspace`: blank, tab, line feed, vertical tab, form feed, carriage return.
 pub(crate) fn is_space(byte: u8) -> bool {

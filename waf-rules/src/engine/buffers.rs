@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 use std::hash::BuildHasher;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::budget::Budget;
 use crate::bytes::{ByteSet, index, present};
@@ -33,6 +34,8 @@ struct Slot {
     /// First of this buffer's entries in `memo`; `NONE` before the first transformation.
     row: u32,
     present: ByteSet,
+    /// Of the contents: kept, because looking a buffer up again must not read it again.
+    hash: u64,
 }
 
 /// Work of a transformation and of keeping what comes out, beyond the bytes.
@@ -48,7 +51,7 @@ pub(super) struct Buffers {
     arena: Vec<u8>,
     slots: Vec<Slot>,
     known: HashTable<u32>,
-    hasher: RandomState,
+    seeds: Seeds,
     /// Results of transformation lists: one row of `nodes` entries a buffer that was transformed.
     memo: Vec<u32>,
     nodes: usize,
@@ -57,25 +60,35 @@ pub(super) struct Buffers {
     scratch: Vec<u8>,
 }
 
+/// What contents are hashed with: the same in the whole process, so that a thread's known values may be filed under the
+/// hash of a buffer, and foreseen by nobody outside.
+#[derive(Debug, Clone)]
+pub(super) struct Seeds(RandomState);
+
+impl Default for Seeds {
+    fn default() -> Self {
+        static SEEDS: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+        Self(*SEEDS)
+    }
+}
+
+impl Seeds {
+    pub(super) fn hash(&self, bytes: &[u8]) -> u64 {
+        self.0.hash_one(bytes)
+    }
+}
+
 impl Buffers {
     /// No buffers but the empty one, in used memory; `nodes` is the number of transformation lists.
     pub(super) fn begin(memory: Self, nodes: usize) -> Self {
-        let Self {
-            mut arena,
-            mut slots,
-            mut known,
-            hasher,
-            mut memo,
-            nodes: _,
-            mut steps,
-            scratch,
-        } = memory;
+        let Self { mut arena, mut slots, mut known, seeds, mut memo, nodes: _, mut steps, scratch } =
+            memory;
         arena.clear();
         slots.clear();
         known.clear();
         memo.clear();
         steps.clear();
-        let mut buffers = Self { arena, slots, known, hasher, memo, nodes, steps, scratch };
+        let mut buffers = Self { arena, slots, known, seeds, memo, nodes, steps, scratch };
         buffers.intern(b"");
         buffers
     }
@@ -90,41 +103,47 @@ impl Buffers {
     }
 
     pub(super) fn intern(&mut self, bytes: &[u8]) -> Buffer {
-        let hash = self.hasher.hash_one(bytes);
+        let hash = self.seeds.hash(bytes);
         if let Some(found) = self.find(hash, bytes) {
             return found;
         }
-        let slot = self.slot(bytes);
+        let slot = self.slot(bytes, hash);
         self.arena.extend_from_slice(bytes);
-        self.insert(hash, slot)
+        self.insert(slot)
     }
 
     /// A part of a buffer, as a buffer.
     pub(super) fn intern_part(&mut self, of: Buffer, range: Range<usize>) -> Buffer {
         let bytes = &self.bytes(of)[range.clone()];
-        let hash = self.hasher.hash_one(bytes);
+        let hash = self.seeds.hash(bytes);
         if let Some(found) = self.find(hash, bytes) {
             return found;
         }
-        let slot = self.slot(bytes);
+        let slot = self.slot(bytes, hash);
         let start = self.slots[of.index()].start as usize;
         self.arena.extend_from_within(start + range.start..start + range.end);
-        self.insert(hash, slot)
+        self.insert(slot)
     }
 
     /// The place of bytes that are about to be appended.
-    fn slot(&self, bytes: &[u8]) -> Slot {
+    fn slot(&self, bytes: &[u8], hash: u64) -> Slot {
         Slot {
             start: index(self.arena.len()),
             len: index(bytes.len()),
             row: NONE,
             present: present(bytes),
+            hash,
         }
     }
 
     pub(super) fn bytes(&self, buffer: Buffer) -> &[u8] {
         let slot = &self.slots[buffer.index()];
         &self.arena[slot.start as usize..(slot.start + slot.len) as usize]
+    }
+
+    /// A hash of the contents: equal in all transactions of this process.
+    pub(super) fn hash(&self, buffer: Buffer) -> u64 {
+        self.slots[buffer.index()].hash
     }
 
     pub(super) fn present(&self, buffer: Buffer) -> &ByteSet {
@@ -193,17 +212,16 @@ impl Buffers {
     }
 
     fn find(&self, hash: u64, bytes: &[u8]) -> Option<Buffer> {
-        self.known.find(hash, |id| self.bytes(Buffer(*id)) == bytes).map(|id| Buffer(*id))
+        let same =
+            |id: &u32| self.slots[*id as usize].hash == hash && self.bytes(Buffer(*id)) == bytes;
+        self.known.find(hash, same).map(|id| Buffer(*id))
     }
 
-    fn insert(&mut self, hash: u64, slot: Slot) -> Buffer {
+    fn insert(&mut self, slot: Slot) -> Buffer {
         let id = index(self.slots.len());
         self.slots.push(slot);
-        let (arena, slots, hasher) = (&self.arena, &self.slots, &self.hasher);
-        self.known.insert_unique(hash, id, |id| {
-            let slot = &slots[*id as usize];
-            hasher.hash_one(&arena[slot.start as usize..(slot.start + slot.len) as usize])
-        });
+        let slots = &self.slots;
+        self.known.insert_unique(slot.hash, id, |id| slots[*id as usize].hash);
         Buffer(id)
     }
 }

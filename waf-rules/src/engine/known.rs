@@ -8,10 +8,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::hash::BuildHasher;
 use std::ops::Range;
-
-use foldhash::fast::RandomState;
 
 /// Places that a value may stand in.
 const WAYS: usize = 8;
@@ -27,13 +24,11 @@ const LONG: Size = Size { entries: 128, value_bytes_max: 2 * 1024 };
 pub(super) struct Known {
     short: Table,
     long: Table,
-    hasher: RandomState,
 }
 
 impl Default for Known {
     fn default() -> Self {
-        let (short, long) = (Table::new(SHORT), Table::new(LONG));
-        Self { short, long, hasher: RandomState::default() }
+        Self { short: Table::new(SHORT), long: Table::new(LONG) }
     }
 }
 
@@ -41,26 +36,22 @@ impl Known {
     /// The longest value that may be known.
     pub(super) const VALUE_BYTES_MAX: usize = LONG.value_bytes_max;
 
-    /// What is known of a value.
-    pub(super) fn recall(&mut self, program: u64, value: &[u8]) -> Option<&mut [u64]> {
-        let (table, hasher) = self.table(value)?;
-        if table.entries.is_empty() {
-            return None;
-        }
-        table.recall(hasher.hash_one(value), program, value)
+    /// What is known of a value, whose hash is given.
+    pub(super) fn recall(&mut self, program: u64, hash: u64, value: &[u8]) -> Option<&mut [u64]> {
+        let table = self.table(value).filter(|table| !table.entries.is_empty())?;
+        table.recall(hash, program, value)
     }
 
     /// Keeps what was found out about a value, unless the values in its place are in better use.
-    pub(super) fn learn(&mut self, program: u64, value: &[u8], facts: &[u64]) {
-        if let Some((table, hasher)) = self.table(value) {
-            table.learn(hasher.hash_one(value), program, value, facts);
+    pub(super) fn learn(&mut self, program: u64, hash: u64, value: &[u8], facts: &[u64]) {
+        if let Some(table) = self.table(value) {
+            table.learn(hash, program, value, facts);
         }
     }
 
-    fn table(&mut self, value: &[u8]) -> Option<(&mut Table, &RandomState)> {
+    fn table(&mut self, value: &[u8]) -> Option<&mut Table> {
         let mut tables = [&mut self.short, &mut self.long].into_iter();
-        let table = tables.find(|table| value.len() <= table.size.value_bytes_max)?;
-        Some((table, &self.hasher))
+        tables.find(|table| value.len() <= table.size.value_bytes_max)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::profile::Inner;
 /// Transactions' memories kept per thread: what is in flight at once and ends at once.
 const SPARE_MAX: usize = 32;
 /// The largest memory kept, in bytes: what one very large body needed is given back.
-const STATE_BYTES_MAX: usize = 1024 * 1024;
+const STATE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// All that is kept, in bytes.
 const SPARE_BYTES_MAX: usize = 8 * 1024 * 1024;
 

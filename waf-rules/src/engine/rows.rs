@@ -232,10 +232,11 @@ impl Run<'_> {
             return None;
         }
         let row = rows.add(value);
-        let recalled = self.known.recall(self.program.id, bytes).map(|facts| {
-            let lasting = rows.lasting(row);
-            lasting.iter_mut().zip(facts).for_each(|(own, known)| *own = *known);
-        });
+        let recalled =
+            self.known.recall(self.program.id, buffers.hash(value), bytes).map(|facts| {
+                let lasting = rows.lasting(row);
+                lasting.iter_mut().zip(facts).for_each(|(own, known)| *own = *known);
+            });
         let paid = if recalled.is_some() {
             budget.afford(*rows.scan_work(row))
         } else {
@@ -248,7 +249,8 @@ impl Run<'_> {
         }
         if recalled.is_none() {
             let State { buffers, rows, .. } = &mut *self.state;
-            self.known.learn(self.program.id, buffers.bytes(value), rows.lasting(row));
+            let (hash, bytes) = (buffers.hash(value), buffers.bytes(value));
+            self.known.learn(self.program.id, hash, bytes, rows.lasting(row));
         }
         Some(row)
     }
@@ -294,7 +296,8 @@ impl Run<'_> {
         while let Some(value) = state.rows.answered.pop() {
             let Some(row) = state.rows.find(value) else { continue };
             state.rows.bits[row.0 + FACTS * words + 1] = 0;
-            if let Some(facts) = self.known.recall(self.program.id, state.buffers.bytes(value)) {
+            let (hash, bytes) = (state.buffers.hash(value), state.buffers.bytes(value));
+            if let Some(facts) = self.known.recall(self.program.id, hash, bytes) {
                 let answers = &state.rows.bits[row.0..][2 * words..FACTS * words];
                 facts[words..].iter_mut().zip(answers).for_each(|(fact, answer)| *fact |= answer);
             }

@@ -24,6 +24,8 @@ type Row = SmallVec<[u64; 16]>;
 
 /// Byte classes kept per operator; each must be present.
 const CLASSES: usize = 3;
+/// Words of a row of classes that are gathered at a time.
+const BLOCK: usize = 4;
 /// Longest least length told apart.
 const LENGTHS: usize = 32;
 
@@ -39,13 +41,14 @@ pub(crate) struct Gates {
     lengths: Vec<Vec<u64>>,
 }
 
-/// For every byte value, the operators whose first, second, third class holds it: three rows side by
-/// side, so that one pass over the bytes present answers for all.
+/// For every byte value, the operators whose first, second, third class holds it: three rows side by side, so that one
+/// pass over the bytes present answers for all. They are cut into blocks that a processor can gather in registers.
 #[derive(Debug, Default)]
 struct ClassTable {
-    by_byte: Vec<u64>,
+    /// A block of the three rows after another, each for all 256 bytes.
+    by_byte: Vec<[u64; BLOCK]>,
     /// Operators without a first, second, third class.
-    free: Vec<u64>,
+    free: Vec<[u64; BLOCK]>,
 }
 
 /// What every value that an operator matches has.
@@ -124,32 +127,43 @@ impl Gates {
 
 impl ClassTable {
     fn new(needs: &[Needs], words: usize) -> Self {
-        let width = CLASSES * words;
-        let mut table = Self { by_byte: vec![0; 256 * width], free: vec![0; width] };
+        let blocks = (CLASSES * words).div_ceil(BLOCK);
+        let (mut by_byte, mut free) = (vec![[0; BLOCK]; 256 * blocks], vec![[0; BLOCK]; blocks]);
+        // What fills up the last block allows everything.
+        let filling = blocks * BLOCK - CLASSES * words;
+        free.iter_mut().flatten().rev().take(filling).for_each(|word| *word = u64::MAX);
         for (operator, needs) in needs.iter().enumerate() {
             for number in 0..CLASSES {
-                let at = number * words * 64 + operator;
+                let word = number * words + operator / 64;
+                let (block, word, bit) = (word / BLOCK, word % BLOCK, 1 << (operator % 64));
                 match needs.classes.get(number) {
-                    Some(class) => {
-                        class.iter().for_each(|byte| {
-                            set(&mut table.by_byte[usize::from(byte) * width..], at)
-                        });
-                    }
-                    None => set(&mut table.free, at),
+                    Some(class) => class.iter().for_each(|byte| {
+                        by_byte[256 * block + usize::from(byte)][word] |= bit;
+                    }),
+                    None => free[block][word] |= bit,
                 }
             }
         }
-        table
+        Self { by_byte, free }
     }
 
     /// Keeps the operators whose classes are all present.
     fn restrict(&self, present: &ByteSet, row: &mut [u64]) {
-        let mut allowed: SmallVec<[u64; 64]> = SmallVec::from_slice(&self.free);
-        for byte in present.iter() {
-            let start = usize::from(byte) * allowed.len();
-            or(&mut allowed, &self.by_byte[start..start + self.free.len()]);
+        let mut bytes = [0; 256];
+        let bytes = present.list(&mut bytes);
+        // The words of the three rows, one after the other, fall on those of the row in turn.
+        let mut at = 0;
+        for (free, by_byte) in self.free.iter().zip(self.by_byte.chunks_exact(256)) {
+            let mut allowed = *free;
+            for byte in bytes {
+                let block = &by_byte[usize::from(*byte)];
+                (0..BLOCK).for_each(|word| allowed[word] |= block[word]);
+            }
+            for allowed in allowed {
+                row[at] &= allowed;
+                at = if at + 1 == row.len() { 0 } else { at + 1 };
+            }
         }
-        allowed.chunks_exact(row.len().max(1)).for_each(|class| and(row, class));
     }
 }
 
@@ -235,12 +249,4 @@ fn lengths(needs: &[Needs], words: usize) -> Vec<Vec<u64>> {
 
 fn set(row: &mut [u64], at: usize) {
     row[at / 64] |= 1 << (at % 64);
-}
-
-fn and(row: &mut [u64], with: &[u64]) {
-    row.iter_mut().zip(with).for_each(|(word, with)| *word &= with);
-}
-
-fn or(row: &mut [u64], with: &[u64]) {
-    row.iter_mut().zip(with).for_each(|(word, with)| *word |= with);
 }
