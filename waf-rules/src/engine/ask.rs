@@ -104,7 +104,7 @@ impl Run<'_> {
         let value = Value { content: Content::Buffer(input), ..value };
         let operator = &self.program.operators[link.operator as usize];
         let looks = operator.is_gated() && !self.state.candidates.is_exhaustive();
-        let row = if looks { self.row(input) } else { None };
+        let row = if looks { self.row_for(input, link.operator) } else { None };
         if looks && row.is_none() {
             // No work was left to look at it.
             return false;

@@ -147,7 +147,7 @@ impl Run<'_> {
             let (transforms, budget) = (&self.program.transforms, &mut self.state.budget);
             let output = self.state.buffers.transformed(value, list.node, transforms, budget);
             if (plain || output != value)
-                && let Some(row) = self.row(output)
+                && let Some(row) = self.row_for_all(output, &list.operators)
             {
                 self.wake_behind(list, value, output, row);
             }

@@ -1,4 +1,8 @@
-//! What is known of a transaction's values: four rows of bits a buffer, one bit an operator.
+//! What is known of a transaction's values: five rows of bits a buffer, one bit an operator.
+//!
+//! A value is looked at in two steps. Its length and its bytes rule most operators out at once; texts are looked for
+//! in it only when an operator that needs one comes to be asked, and then for all of them. Half of the values of a
+//! hostile request are seen by rules alone that need none.
 
 use std::hash::BuildHasher;
 use std::iter;
@@ -11,7 +15,6 @@ use super::eval::Run;
 use super::known::Known;
 use super::state::State;
 use crate::bytes::{ByteSet, index};
-use crate::plan::Gates;
 
 /// Bits of a buffer, by what they say of an operator.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +23,8 @@ enum Fact {
     Paid,
     /// The prefilter lets it pass: it might match.
     Candidate,
+    /// It might match if the value held one of its texts.
+    Sought,
     /// It was asked and does not match.
     Refuted,
     /// It was asked and matches.
@@ -27,14 +32,16 @@ enum Fact {
 }
 
 /// Rows a buffer. All but the first are true in every transaction, and so is the word behind them: the work of
-/// looking for texts. In one more word stands whether the thread is still to be told of an answer.
-const FACTS: usize = 4;
-const OTHER_WORDS: usize = 2;
+/// looking for texts, or [`UNSEARCHED`]. Then stand two words that are true here alone: whether the value was searched
+/// (and that paid for), and whether the thread is still to be told of something.
+const FACTS: usize = 5;
+const OTHER_WORDS: usize = 3;
+const UNSEARCHED: u64 = u64::MAX;
 
-/// Work of looking at a value: of each different byte in it, and the bytes that take one more. What is found there is
-/// paid for one by one.
-const SCAN_COST: u64 = 80;
+/// Work of looking at a value, and at each different byte in it.
+const LOOK_COST: u64 = 80;
 const PRESENT_COST: u64 = 6;
+/// Work of looking for texts: the bytes that take one more. What is found there is paid for one by one.
 const SCAN_BYTES: u64 = 2;
 const NONE: u32 = u32::MAX;
 /// From this length on it pays to ask whether a value was looked at in another case. No shorter than what is recalled:
@@ -50,7 +57,7 @@ pub(super) struct Rows {
     /// Where each buffer's rows begin in `bits`.
     starts: Vec<u32>,
     /// Buffers of which something was found out in this phase.
-    answered: Vec<Buffer>,
+    news: Vec<Buffer>,
     /// Long values whose texts were looked for, by their form in lower case and its hash.
     folded: HashTable<(u64, Buffer)>,
     hasher: RandomState,
@@ -63,31 +70,35 @@ pub(super) struct Row(usize);
 impl Rows {
     /// Nothing known yet, in used memory; `words` is the width of a row.
     pub(super) fn begin(memory: Self, words: usize) -> Self {
-        let Self { words: _, mut bits, mut starts, mut answered, mut folded, hasher } = memory;
+        let Self { words: _, mut bits, mut starts, mut news, mut folded, hasher } = memory;
         bits.clear();
         starts.clear();
-        answered.clear();
+        news.clear();
         folded.clear();
-        Self { words, bits, starts, answered, folded, hasher }
+        Self { words, bits, starts, news, folded, hasher }
     }
 
     /// Bytes of memory held.
     pub(super) fn footprint(&self) -> usize {
         self.bits.capacity() * size_of::<u64>()
             + self.starts.capacity() * size_of::<u32>()
-            + self.answered.capacity() * size_of::<Buffer>()
+            + self.news.capacity() * size_of::<Buffer>()
             + self.folded.capacity() * size_of::<(u64, Buffer)>()
     }
 
-    /// Candidates among a set of operators, one word of it.
+    /// Candidates, one word of them.
     pub(super) fn candidates(&self, row: Row, word: usize) -> u64 {
-        self.all_candidates(row)[word]
+        self.of(row, Fact::Candidate)[word]
     }
 
-    /// Whether any of a set of operators is a candidate.
+    /// Whether any of a set of operators is a candidate, or may become one.
     pub(super) fn meets(&self, row: Row, operators: &[u64]) -> bool {
-        let candidates = self.all_candidates(row).iter();
-        candidates.zip(operators).any(|(bits, operators)| bits & operators != 0)
+        common(self.of(row, Fact::Candidate), operators) || self.waits(row, operators)
+    }
+
+    /// Whether it takes a search to know which of a set of operators are candidates.
+    fn waits(&self, row: Row, operators: &[u64]) -> bool {
+        !self.is_searched(row) && common(self.of(row, Fact::Sought), operators)
     }
 
     pub(super) fn is_candidate(&self, row: Row, operator: u32) -> bool {
@@ -135,10 +146,15 @@ impl Rows {
     fn note(&mut self, row: Row, value: Buffer, fact: Fact, operator: u32) {
         let (word, bit) = place(fact, self.words, operator);
         self.bits[row.0 + word] |= bit;
-        let noted = &mut self.bits[row.0 + FACTS * self.words + 1];
-        if *noted == 0 {
-            *noted = 1;
-            self.answered.push(value);
+        self.tell(row, value);
+    }
+
+    /// The thread is to be told of the value.
+    fn tell(&mut self, row: Row, value: Buffer) {
+        let is_told = &mut self.bits[row.0 + FACTS * self.words + 2];
+        if *is_told == 0 {
+            *is_told = 1;
+            self.news.push(value);
         }
     }
 
@@ -147,12 +163,14 @@ impl Rows {
         self.bits[row.0 + word] & bit != 0
     }
 
-    fn all_candidates(&self, row: Row) -> &[u64] {
-        &self.bits[row.0 + self.words..][..self.words]
+    fn of(&self, row: Row, fact: Fact) -> &[u64] {
+        &self.bits[row.0 + fact as usize * self.words..][..self.words]
     }
 
-    fn candidates_mut(&mut self, row: Row) -> &mut [u64] {
-        &mut self.bits[row.0 + self.words..][..self.words]
+    /// Candidates, and who seeks a text.
+    fn gated_mut(&mut self, row: Row) -> (&mut [u64], &mut [u64]) {
+        let both = &mut self.bits[row.0 + Fact::Candidate as usize * self.words..];
+        both[..2 * self.words].split_at_mut(self.words)
     }
 
     /// What is true of a value in every transaction.
@@ -160,27 +178,28 @@ impl Rows {
         &mut self.bits[row.0 + self.words..][..(FACTS - 1) * self.words + 1]
     }
 
-    /// The work of looking for texts in a value, so far.
-    fn scan_work(&mut self, row: Row) -> &mut u64 {
+    /// The work of looking for texts in a value.
+    fn search_work(&mut self, row: Row) -> &mut u64 {
         &mut self.bits[row.0 + FACTS * self.words]
     }
 
-    /// Takes back the rows that were added last.
-    fn drop_last(&mut self, value: Buffer, row: Row) {
-        self.starts[value.index()] = NONE;
-        self.bits.truncate(row.0);
+    fn is_searched(&self, row: Row) -> bool {
+        self.bits[row.0 + FACTS * self.words + 1] != 0
+    }
+
+    fn set_searched(&mut self, row: Row) {
+        self.bits[row.0 + FACTS * self.words + 1] = 1;
     }
 
     /// Texts are looked for in any case: what was found in a value is found in one that differs in case alone. Strikes
-    /// what the other was asked for from `wanted`.
+    /// what the other was asked for from `sought`.
     fn take_over(
         &mut self,
         value: Buffer,
         row: Row,
-        gates: &Gates,
         buffers: &Buffers,
         folded: &[u8],
-        wanted: &mut [u64],
+        sought: &mut [u64],
     ) {
         let hash = self.hasher.hash_one(folded);
         let same = |twin: &(u64, Buffer)| {
@@ -191,13 +210,10 @@ impl Rows {
             return;
         };
         let Some(twin_row) = self.find(twin) else { return };
-        let mut asked = gates.empty_row();
-        let mut unused = gates.empty_row();
-        gates.fitting(folded.len(), buffers.present(twin), &mut unused, &mut asked);
-        for word in 0..self.words {
-            let found = self.candidates(twin_row, word) & wanted[word];
-            self.candidates_mut(row)[word] |= found;
-            wanted[word] &= !asked[word];
+        for (word, sought) in sought.iter_mut().enumerate() {
+            let found = self.candidates(twin_row, word) & *sought;
+            self.gated_mut(row).0[word] |= found;
+            *sought &= !self.of(twin_row, Fact::Sought)[word];
         }
     }
 
@@ -213,74 +229,91 @@ impl Rows {
         }
         self.starts[value.index()] = index(start);
         self.bits.resize(start + FACTS * self.words + OTHER_WORDS, 0);
-        Row(start)
+        let row = Row(start);
+        *self.search_work(row) = UNSEARCHED;
+        row
     }
 }
 
 impl Run<'_> {
-    /// The rows of a buffer. The first time it is recalled or scanned, as long as there is work left.
+    /// The rows of a buffer, as far as they say whether an operator is a candidate.
+    pub(super) fn row_for(&mut self, value: Buffer, operator: u32) -> Option<Row> {
+        let row = self.row(value)?;
+        let rows = &self.state.rows;
+        let waits = !rows.is_searched(row) && rows.has(row, Fact::Sought, operator);
+        (!waits || self.search(value, row)).then_some(row)
+    }
+
+    /// The rows of a buffer, as far as they say which of a set of operators are candidates.
+    pub(super) fn row_for_all(&mut self, value: Buffer, operators: &[u64]) -> Option<Row> {
+        let row = self.row(value)?;
+        (!self.state.rows.waits(row, operators) || self.search(value, row)).then_some(row)
+    }
+
+    /// The rows of a buffer. The first time they are recalled, or made of its length and its bytes, as long as there
+    /// is work left.
     pub(super) fn row(&mut self, value: Buffer) -> Option<Row> {
-        let found = self.state.rows.find(value);
+        let State { buffers, budget, rows, .. } = &mut *self.state;
+        let found = rows.find(value);
         if found.is_some() {
             return found;
         }
-        let State { buffers, budget, rows, .. } = &mut *self.state;
-        let bytes = buffers.bytes(value);
-        let present = u64::from(buffers.present(value).len());
-        let work = SCAN_COST + PRESENT_COST * present + bytes.len() as u64 / SCAN_BYTES;
-        if !budget.afford(work) {
+        let (bytes, present) = (buffers.bytes(value), buffers.present(value));
+        if !budget.afford(LOOK_COST + PRESENT_COST * u64::from(present.len())) {
             return None;
         }
         let row = rows.add(value);
-        let recalled =
-            self.known.recall(self.program.id, buffers.hash(value), bytes).map(|facts| {
-                let lasting = rows.lasting(row);
-                lasting.iter_mut().zip(facts).for_each(|(own, known)| *own = *known);
-            });
-        let paid = if recalled.is_some() {
-            budget.afford(*rows.scan_work(row))
+        if let Some(facts) = self.known.recall(self.program.id, buffers.hash(value), bytes) {
+            let own = rows.lasting(row);
+            own.copy_from_slice(&facts[..own.len()]);
         } else {
-            self.scan(value, row)
-        };
-        if !paid {
-            // What is not known of it must not be taken for a no.
-            self.state.rows.drop_last(value, row);
-            return None;
-        }
-        if recalled.is_none() {
-            let State { buffers, rows, .. } = &mut *self.state;
-            let (hash, bytes) = (buffers.hash(value), buffers.bytes(value));
-            self.known.learn(self.program.id, hash, bytes, rows.lasting(row));
+            let (candidates, sought) = rows.gated_mut(row);
+            self.program.gates.fitting(bytes.len(), present, candidates, sought);
+            rows.tell(row, value);
         }
         Some(row)
     }
 
-    /// Finds the candidates among the operators for a value that nothing is known of; false if there was not enough
-    /// work left.
-    fn scan(&mut self, value: Buffer, row: Row) -> bool {
-        let (gates, state) = (&self.program.gates, &mut *self.state);
-        let (buffers, rows, folded) = (&state.buffers, &mut state.rows, &mut state.scratch.folded);
+    /// Looks for the texts that operators seek in a value, or recalls which were found; false if there was not enough
+    /// work left. What is not known then must not be taken for a no.
+    fn search(&mut self, value: Buffer, row: Row) -> bool {
+        let State { buffers, budget, rows, scratch, .. } = &mut *self.state;
         let (bytes, present) = (buffers.bytes(value), buffers.present(value));
-        let mut wanted = gates.empty_row();
-        if !gates.fitting(bytes.len(), present, rows.candidates_mut(row), &mut wanted) {
-            return true;
+        if !budget.afford(bytes.len() as u64 / SCAN_BYTES) {
+            return false;
         }
+        let recalled = *rows.search_work(row);
+        if recalled != UNSEARCHED {
+            let paid = budget.afford(recalled);
+            if paid {
+                rows.set_searched(row);
+            }
+            return paid;
+        }
+        let folded = &mut scratch.folded;
         folded.clear();
         folded.extend_from_slice(bytes);
         if present.intersects(&UPPER) {
             folded.make_ascii_lowercase();
         }
+        let gates = &self.program.gates;
+        let mut sought = gates.empty_row();
+        sought.copy_from_slice(rows.of(row, Fact::Sought));
         if bytes.len() >= TWIN_BYTES_MIN {
-            rows.take_over(value, row, gates, buffers, folded, &mut wanted);
+            rows.take_over(value, row, buffers, folded, &mut sought);
         }
         let mut spent = 0;
         let pay = |work| {
             spent += work;
-            state.budget.afford(work)
+            budget.afford(work)
         };
-        let found = gates.find_texts(folded, &mut wanted, rows.candidates_mut(row), pay);
-        *rows.scan_work(row) = spent;
-        found
+        if !gates.find_texts(folded, &mut sought, rows.gated_mut(row).0, pay) {
+            return false;
+        }
+        *rows.search_work(row) = spent;
+        rows.set_searched(row);
+        rows.tell(row, value);
+        true
     }
 
     /// Remembers what an operator without macros said of a value, for this request and others.
@@ -290,19 +323,32 @@ impl Run<'_> {
     }
 
     /// Tells the thread what was found out in a phase, all that concerns a value at once.
-    pub(super) fn hand_on_answers(&mut self) {
-        let state = &mut *self.state;
-        let words = state.rows.words;
-        while let Some(value) = state.rows.answered.pop() {
-            let Some(row) = state.rows.find(value) else { continue };
-            state.rows.bits[row.0 + FACTS * words + 1] = 0;
-            let (hash, bytes) = (state.buffers.hash(value), state.buffers.bytes(value));
-            if let Some(facts) = self.known.recall(self.program.id, hash, bytes) {
-                let answers = &state.rows.bits[row.0..][2 * words..FACTS * words];
-                facts[words..].iter_mut().zip(answers).for_each(|(fact, answer)| *fact |= answer);
+    pub(super) fn hand_on_news(&mut self) {
+        let State { buffers, rows, .. } = &mut *self.state;
+        while let Some(value) = rows.news.pop() {
+            let Some(row) = rows.find(value) else { continue };
+            rows.bits[row.0 + FACTS * rows.words + 2] = 0;
+            let (hash, bytes) = (buffers.hash(value), buffers.bytes(value));
+            let own = rows.lasting(row);
+            match self.known.recall(self.program.id, hash, bytes) {
+                Some(facts) => merge(&mut facts[..own.len()], own),
+                None => self.known.learn(self.program.id, hash, bytes, own),
             }
         }
     }
+}
+
+/// Adds what one transaction knows of a value to what others do: bits are only ever set, and the work of a search, the
+/// last word, is less than [`UNSEARCHED`].
+fn merge(facts: &mut [u64], own: &[u64]) {
+    if let ([facts @ .., work], [own @ .., own_work]) = (facts, own) {
+        facts.iter_mut().zip(own).for_each(|(fact, own)| *fact |= own);
+        *work = (*work).min(*own_work);
+    }
+}
+
+fn common(bits: &[u64], others: &[u64]) -> bool {
+    bits.iter().zip(others).any(|(bits, others)| bits & others != 0)
 }
 
 /// Word and bit of a fact, from the start of a buffer's rows.

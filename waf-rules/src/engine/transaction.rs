@@ -352,7 +352,7 @@ impl Transaction {
             run.reject(bound);
         }
         run.phase(phase);
-        run.hand_on_answers();
+        run.hand_on_news();
         pool::keep_learned(learned);
         // Now, not at the end: matches may be logged between phases.
         self.state.mask_matches();

@@ -93,23 +93,20 @@ impl Gates {
     }
 
     /// What length and bytes of a value say: `row` is given the operators that it could satisfy as it is, `wanted` those that
-    /// it could if it held one of their texts. False if there is none of these.
+    /// it could if it held one of their texts.
     pub(crate) fn fitting(
         &self,
         length: usize,
         present: &ByteSet,
         row: &mut [u64],
         wanted: &mut [u64],
-    ) -> bool {
+    ) {
         row.copy_from_slice(&self.lengths[length.min(LENGTHS - 1)]);
         self.classes.restrict(present, row);
-        let mut any = 0;
         for ((row, wanted), free) in row.iter_mut().zip(wanted).zip(&self.textless) {
             *wanted = *row & !free;
             *row &= free;
-            any |= *wanted;
         }
-        any != 0
     }
 
     /// Moves the operators of which a value holds a text from `wanted` to `row`. `folded` is the value in lower case;
