@@ -82,13 +82,13 @@ pub struct Bounds {
     pub parts: usize,
     /// Matches kept with their texts; more are counted and score, without a text.
     pub matches: usize,
-    /// Work at paranoia level 1: values transformed, scanned and matched, weighed by what each costs, one to two
-    /// nanoseconds a unit. Each level above adds nine tenths of it: its rules ask that much more. A form of
-    /// 64 KiB of prose takes 3 million units with the built-in rules, 7 (paranoia 1) to 22 million (paranoia 4) with
+    /// Work at paranoia level 1: values transformed, scanned and matched, weighed by what each costs, about a
+    /// nanosecond a unit. Each level above adds nine tenths of it: its rules ask that much more. A form of
+    /// 64 KiB of prose takes 3 million units with the built-in rules, 5 (paranoia 1) to 11 million (paranoia 4) with
     /// CRS. States of automata are paid for by the request that needs them first in a thread; all else is nearly
     /// the same every time.
     pub work: u64,
-    /// Work that each byte received adds to it.
+    /// Work that each byte of the bodies adds to it, as rules see them: decoded. Honest heads are small.
     pub work_per_byte: u64,
     /// What happens beyond `body_bytes`, `arguments` and `work`.
     pub over: Over,
@@ -148,8 +148,8 @@ impl Default for Bounds {
             depth: 64,
             parts: 128,
             matches: 128,
-            work: 4_400_000,
-            work_per_byte: 85,
+            work: 6_500_000,
+            work_per_byte: 47,
             over: Over::Reject,
         }
     }

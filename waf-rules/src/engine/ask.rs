@@ -18,13 +18,13 @@ use crate::variable::UNCONDITIONAL;
 /// From this length on several searches are gone through side by side.
 const TOGETHER_BYTES_MIN: usize = 128;
 /// Work that asking any operator costs, beyond the bytes it reads.
-pub(super) const ASK_COST: u64 = 110;
+pub(super) const ASK_COST: u64 = 60;
 /// Work of finding a value for a link.
 const VALUE_COST: u64 = 40;
 /// Work of passing over one that did not wake the rule.
 const ENTRY_COST: u64 = 4;
 /// Work of what a match sets off.
-const MATCH_COST: u64 = 400;
+const MATCH_COST: u64 = 1_000;
 
 impl Run<'_> {
     /// Asks a link's operator about every value; true when any matched.
@@ -220,6 +220,7 @@ impl Run<'_> {
 
     fn capture_for(&mut self, rule: Option<&Rule>) {
         let Some((operator, input)) = self.state.uncaptured.take() else { return };
+        let owner = (self.program.id, operator);
         let operator = &self.program.operators[operator as usize];
         let mut captures = std::mem::take(&mut self.state.scratch.captures);
         captures.clear();
@@ -228,7 +229,8 @@ impl Run<'_> {
             let argument = self.argument(operator, rule);
             let State { buffers, budget, .. } = &mut *self.state;
             let pay = |work| budget.afford(work);
-            operator.capture(buffers.bytes(input), &argument, &mut captures, pay);
+            let bytes = buffers.bytes(input);
+            operator.capture(bytes, &argument, &mut captures, self.states, owner, pay);
             self.state.scratch.argument = argument;
         }
         self.keep_groups(&captures, input);

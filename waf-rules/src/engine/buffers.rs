@@ -39,7 +39,7 @@ struct Slot {
 }
 
 /// Work of a transformation and of keeping what comes out, beyond the bytes.
-const TRANSFORM_COST: u64 = 100;
+const TRANSFORM_COST: u64 = 60;
 /// Transformed even when no work is left: what numbers are compared with.
 const FREE_BYTES: usize = 256;
 /// From this length on looking up a step is quicker than most steps.

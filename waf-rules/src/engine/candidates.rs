@@ -12,7 +12,7 @@ use crate::tx::TxSlot;
 use crate::variable::Kind;
 
 /// Work of looking at a value behind one list of transformations.
-const LOOK_COST: u64 = 14;
+const LOOK_COST: u64 = 16;
 
 /// The rules of a phase that are worth walking.
 #[derive(Debug, Default)]

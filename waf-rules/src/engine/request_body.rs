@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use super::budget::Exceeded;
+use super::buffers::Buffer;
 use super::intake::ArgumentSink;
 use super::state::State;
 use crate::action::BodyProcessor;
@@ -41,6 +42,30 @@ impl State {
         }
         self.set_args_combined_size();
         self.request_body = body;
+    }
+
+    /// Bytes of the body as rules see them: decoded, and without the content of files. What rules see of it as a whole
+    /// besides counts where that is more, but not of a form: escapes buy no work.
+    pub(super) fn body_bytes_seen(&self) -> usize {
+        let parsed = [
+            Store::ArgsPost,
+            Store::Xml,
+            Store::XmlAttributes,
+            Store::MultipartPartHeaders,
+            Store::Files,
+            Store::FilesNames,
+        ];
+        let entries = parsed.into_iter().flat_map(|store| self.stores.get(store));
+        let parsed: usize = entries
+            .map(|entry| {
+                self.buffers.bytes(entry.key).len() + self.buffers.bytes(entry.value).len()
+            })
+            .sum();
+        let raw = self.stores.scalar(Store::RequestBody).unwrap_or(Buffer::EMPTY);
+        match self.control.processor {
+            Some(BodyProcessor::UrlEncoded) => parsed,
+            _ => parsed.max(self.buffers.bytes(raw).len()),
+        }
     }
 
     /// Only the beginning of the body is here.

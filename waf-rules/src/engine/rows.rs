@@ -39,10 +39,10 @@ const OTHER_WORDS: usize = 3;
 const UNSEARCHED: u64 = u64::MAX;
 
 /// Work of looking at a value, and at each different byte in it.
-const LOOK_COST: u64 = 80;
-const PRESENT_COST: u64 = 6;
-/// Work of looking for texts: the bytes that take one more. What is found there is paid for one by one.
-const SCAN_BYTES: u64 = 2;
+const ROW_COST: u64 = 260;
+const PRESENT_COST: u64 = 2;
+/// Work of looking for texts, beyond that of its bytes; what may stand there is paid for place by place.
+const SEARCH_COST: u64 = 400;
 const NONE: u32 = u32::MAX;
 /// From this length on it pays to ask whether a value was looked at in another case. No shorter than what is recalled:
 /// work must not depend on what the thread has seen.
@@ -259,7 +259,7 @@ impl Run<'_> {
             return found;
         }
         let (bytes, present) = (buffers.bytes(value), buffers.present(value));
-        if !budget.afford(LOOK_COST + PRESENT_COST * u64::from(present.len())) {
+        if !budget.afford(ROW_COST + PRESENT_COST * u64::from(present.len())) {
             return None;
         }
         let row = rows.add(value);
@@ -279,7 +279,7 @@ impl Run<'_> {
     fn search(&mut self, value: Buffer, row: Row) -> bool {
         let State { buffers, budget, rows, scratch, .. } = &mut *self.state;
         let (bytes, present) = (buffers.bytes(value), buffers.present(value));
-        if !budget.afford(bytes.len() as u64 / SCAN_BYTES) {
+        if !budget.afford(SEARCH_COST + bytes.len() as u64 * 3 / 2) {
             return false;
         }
         let recalled = *rows.search_work(row);

@@ -84,13 +84,11 @@ impl Transaction {
     pub fn request_line(&mut self, method: &[u8], target: &[u8], protocol: &[u8]) {
         let arguments = self.profile.bounds().arguments;
         let separator = self.profile.ruleset().program().settings.argument_separator;
-        self.grant(method.len() + target.len() + protocol.len());
         self.state.request_line(method, target, protocol, arguments, separator);
     }
 
     /// One header, name and value as received, in order. For HTTP/2 give `:authority` as `Host` and no other pseudo header.
     pub fn header(&mut self, name: &[u8], value: &[u8]) {
-        self.grant(name.len() + value.len());
         self.state.header(name, value);
     }
 
@@ -122,7 +120,6 @@ impl Transaction {
         self.request_body_bytes = self.request_body_bytes.saturating_add(chunk.len());
         let room = bound.saturating_sub(self.state.request_body.len());
         let kept = &chunk[..chunk.len().min(room)];
-        self.grant(kept.len());
         self.state.request_body.extend_from_slice(kept);
         let fits = match self.state.control.processor {
             Some(BodyProcessor::Multipart) => self.upload_fits(chunk, bound),
@@ -152,6 +149,7 @@ impl Transaction {
             let (bytes, bounds) = (self.request_body_bytes, &profile.bounds);
             let before = self.state.control.exceeded;
             self.state.parse_request_body(bytes, bounds, profile.ruleset.program());
+            self.grant(self.state.body_bytes_seen());
             let bound = Exceeded::RequestBody;
             // It showed only when the body was parsed: nobody refused it before.
             if before.is_none() && self.state.control.exceeded == Some(bound) && self.refuses(bound)

@@ -14,6 +14,7 @@ mod pm;
 mod rbl;
 mod rx;
 mod rx_choice;
+mod rx_find;
 mod rx_lanes;
 mod rx_search;
 mod rx_syntax;
@@ -156,6 +157,9 @@ pub(crate) enum Operator {
 /// Reads a data file named in a rule, relative to the rule's own file.
 pub(crate) type DataFiles<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
+/// Work of finding where a pattern matches, a byte: to its end, and back to its start.
+const FIND_BYTE_COST: u64 = 3;
+
 impl Operator {
     /// Compiles `@name argument`; `name` is one of [`NAMES`].
     pub(crate) fn compile(
@@ -261,13 +265,18 @@ impl Operator {
         input: &[u8],
         argument: &[u8],
         captures: &mut Captures,
+        states: &mut States,
+        owner: (u64, u32),
         pay: impl FnMut(u64) -> bool,
     ) {
+        let states = Some((states, owner));
         let _: Result<bool, OutOfWork> = match self {
             Self::Rx(rx) if rx.is_exact() => rx.push_exactly(input, 1, Some(captures), pay),
             Self::RxGlobal(rx) if rx.is_exact() => {
                 rx.push_exactly(input, Captures::MOST, Some(captures), pay)
             }
+            Self::Rx(rx) => rx.push_groups(input, 1, captures, states, pay),
+            Self::RxGlobal(rx) => rx.push_groups(input, Captures::MOST, captures, states, pay),
             _ => Ok(self.matches(input, argument, Some(captures))),
         };
     }
@@ -305,7 +314,7 @@ impl Operator {
     pub(crate) fn groups_cost(&self, input: &[u8]) -> u64 {
         match self {
             Self::Rx(rx) | Self::RxGlobal(rx) if rx.is_exact() => 0,
-            Self::Rx(rx) | Self::RxGlobal(rx) => rx.groups_byte_cost() * input.len() as u64,
+            Self::Rx(_) | Self::RxGlobal(_) => FIND_BYTE_COST * input.len() as u64,
             Self::RxChoice(_) | Self::Verify(_) => 8 * input.len() as u64,
             Self::DetectSqli => detect_sqli::cost_max(input),
             _ => self.cost(input),
@@ -320,7 +329,7 @@ impl Operator {
             Self::DetectXss => detect_xss::BYTE_COST * bytes,
             Self::Rx(rx) | Self::RxGlobal(rx) => rx.byte_cost() * bytes,
             Self::RxChoice(_) => 2 * bytes,
-            Self::Pm(_) => 6 * bytes,
+            Self::Pm(_) => 4 * bytes,
             Self::Verify(_) => 32 * bytes,
             Self::GeoLookup => crate::geo::LOOK_UP_COST,
             _ => bytes,

@@ -6,11 +6,12 @@
 use std::ops::Range;
 
 use regex::bytes::{Regex, RegexBuilder};
-use regex_automata::{Input, PatternID, meta};
+use regex_automata::{Anchored, Input, PatternID, meta};
 use regex_syntax::hir::Hir;
 
 use super::backtrack::{Backtracker, Groups};
-use super::rx_search::Search;
+use super::rx_find::Finder;
+use super::rx_search::{Search, States};
 use super::{Captures, OutOfWork, rx_syntax, rx_tail};
 
 /// Bound on one compiled pattern, in bytes; CRS's largest needs 3 MiB.
@@ -20,6 +21,8 @@ const STATES_BYTES_MAX: usize = 512 * 1024;
 /// The few long patterns need more: too small a cache is thrown away and filled again and again.
 const LONG_STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
 const LONG_PATTERN_BYTES: usize = 1_000;
+/// From this length on the general engine needs so many states to find a match that they have to be paid for.
+const FINDER_PATTERN_BYTES: usize = 4_000;
 /// Work of finding where the wider pattern matches, a byte.
 const VERIFY_BYTE_COST: u64 = 2;
 
@@ -28,6 +31,8 @@ pub(crate) struct Rx {
     regex: meta::Regex,
     /// Says whether there is a match, where it is quicker to say than `regex`.
     search: Option<Search>,
+    /// Finds matches of a long pattern.
+    finder: Option<Finder>,
     /// Has the last word on what the others let pass: they ask for a wider pattern then.
     exact: Option<Backtracker>,
     translated: String,
@@ -63,8 +68,12 @@ impl Rx {
     }
 
     fn build(translated: String, hir: Hir, search: Option<Search>) -> Result<Self, String> {
+        let is_long = translated.len() >= FINDER_PATTERN_BYTES && search.is_some();
+        let finder = is_long.then(|| Finder::new(&hir)).transpose()?;
         let config = meta::Config::new()
             .utf8_empty(false)
+            // It only ever reads what a finder found, and would keep another automaton for the way back.
+            .hybrid(finder.is_none())
             // Looking for texts is what takes longest to prepare, and groups are wanted of values that match.
             .auto_prefilter(search.is_none())
             .nfa_size_limit(Some(PROGRAM_BYTES_MAX))
@@ -81,7 +90,7 @@ impl Rx {
             |name: Option<&str>| name.is_some_and(|name| name.starts_with(rx_tail::GROUP));
         let names = regex.group_info().pattern_names(PatternID::ZERO).enumerate();
         let tails = names.filter(|(_, name)| is_tail(*name)).map(|(group, _)| group).collect();
-        Ok(Self { regex, search, exact: None, translated, syntax: hir, tails })
+        Ok(Self { regex, search, finder, exact: None, translated, syntax: hir, tails })
     }
 
     /// Nobody counts here.
@@ -90,15 +99,7 @@ impl Rx {
             return matches!(self.push_exactly(input, 1, captures, |_| true), Ok(true));
         }
         let Some(captures) = captures else { return self.regex.is_match(input) };
-        if self.regex.captures_len() == 1 {
-            return self.regex.find(input).map(|found| captures.push(found.range())).is_some();
-        }
-        let mut groups = self.regex.create_captures();
-        self.regex.captures(input, &mut groups);
-        if groups.is_match() {
-            self.push(&groups, captures);
-        }
-        groups.is_match()
+        matches!(self.push_groups(input, 1, captures, None, |_| true), Ok(true))
     }
 
     /// The pattern has to be tried place by place where the linear engines find something.
@@ -155,6 +156,47 @@ impl Rx {
         Ok(found)
     }
 
+    /// The groups of up to `most` matches. Reading up to one is paid for before; how long it is shows when it is
+    /// found, and groups are read slowly.
+    pub(super) fn push_groups(
+        &self,
+        input: &[u8],
+        most: usize,
+        captures: &mut Captures,
+        mut states: Option<(&mut States, (u64, u32))>,
+        mut pay: impl FnMut(u64) -> bool,
+    ) -> Result<bool, OutOfWork> {
+        let mut memory = None;
+        let (mut at, mut end, mut found) = (0, None, 0);
+        while found < most && at <= input.len() {
+            let next = match (&self.finder, &mut states) {
+                (Some(finder), Some((states, owner))) => {
+                    states.find(finder, *owner, (input, at), &mut pay)?
+                }
+                _ => self.find_at(input, at),
+            };
+            let Some(whole) = next else { break };
+            if whole.is_empty() && end == Some(whole.end) {
+                // Nothing, where the last one ended, is no match of its own.
+                at = whole.end + 1;
+                continue;
+            }
+            (at, end, found) = (whole.end, Some(whole.end), found + 1);
+            if self.regex.captures_len() == 1 {
+                captures.push(whole);
+                continue;
+            }
+            if !pay(self.groups_byte_cost() * whole.len() as u64) {
+                return Err(OutOfWork);
+            }
+            let matched = Input::new(input).span(whole).anchored(Anchored::Yes);
+            let groups = memory.get_or_insert_with(|| self.regex.create_captures());
+            self.regex.search_captures(&matched, groups);
+            self.push(groups, captures);
+        }
+        Ok(found > 0)
+    }
+
     /// What says quickest whether there is a match, where something does.
     pub(super) fn search(&self) -> Option<&Search> {
         self.search.as_ref()
@@ -169,12 +211,7 @@ impl Rx {
             );
         }
         let Some(captures) = captures else { return self.regex.is_match(input) };
-        let mut any = false;
-        for groups in self.regex.captures_iter(input).take(Captures::MOST) {
-            any = true;
-            self.push(&groups, captures);
-        }
-        any
+        matches!(self.push_groups(input, Captures::MOST, captures, None, |_| true), Ok(true))
     }
 
     /// Work of asking whether there is a match, beyond what a search asks for on the way.
@@ -182,10 +219,14 @@ impl Rx {
         if self.search.is_some() { 1 } else { 2 }
     }
 
-    /// Work of finding the groups of a match, a byte. Long patterns have many states, and the engine that
+    /// Work of finding the groups of a match, a byte of it. Long patterns have many states, and the engine that
     /// finds groups makes them unseen, or does without at a fraction of the speed.
-    pub(super) fn groups_byte_cost(&self) -> u64 {
-        if self.translated.len() < LONG_PATTERN_BYTES { 8 } else { 24 }
+    fn groups_byte_cost(&self) -> u64 {
+        match self.translated.len() {
+            0..LONG_PATTERN_BYTES => 8,
+            LONG_PATTERN_BYTES..FINDER_PATTERN_BYTES => 24,
+            FINDER_PATTERN_BYTES.. => 300,
+        }
     }
 
     /// The leftmost match from a place on.

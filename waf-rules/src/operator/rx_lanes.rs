@@ -14,15 +14,34 @@ use regex_automata::hybrid::dfa::{Cache, DFA};
 /// Lanes of a walk: from more on, steps take longer than they save.
 pub(crate) const LANES: usize = 4;
 /// Bytes between two bills.
-const BLOCK_BYTES: usize = 64;
+pub(super) const BLOCK_BYTES: usize = 64;
 /// Work of making states, for each byte of memory that they take.
-const STATE_BYTE_COST: u64 = 12;
+const STATE_BYTE_COST: u64 = 16;
 /// Work of a block that ends in a state which was not met lately.
 const FAR_COST: u64 = 400;
 
 /// There was not enough work left to find the answer.
 #[derive(Debug)]
 pub(crate) struct OutOfWork;
+
+/// The memory of an automaton's states that is paid for.
+pub(super) struct Paid(usize);
+
+impl Paid {
+    /// All that there are.
+    pub(super) fn up_to(cache: &Cache) -> Self {
+        Self(cache.memory_usage())
+    }
+
+    /// Bytes of the states that were made since.
+    pub(super) fn made(&mut self, cache: &Cache) -> u64 {
+        let now = cache.memory_usage();
+        // Less than before: all were thrown away and made anew.
+        let made = now.checked_sub(self.0).unwrap_or(now) as u64;
+        self.0 = now;
+        made
+    }
+}
 
 /// An automaton on its way.
 pub(super) struct Lane<'a> {
@@ -31,8 +50,7 @@ pub(super) struct Lane<'a> {
     automaton: &'a DFA,
     cache: Box<Cache>,
     state: LazyStateID,
-    /// Memory of the states that are paid for.
-    held: usize,
+    paid: Paid,
     near: Near,
     answer: Option<Result<bool, OutOfWork>>,
 }
@@ -45,13 +63,13 @@ impl<'a> Lane<'a> {
         mut cache: Box<Cache>,
         input: &[u8],
     ) -> Self {
-        let held = cache.memory_usage();
+        let paid = Paid::up_to(&cache);
         let start = automaton.start_state_forward(&mut cache, &Input::new(input));
         let (state, answer) = match start {
             Ok(state) => (state, state.is_tagged().then_some(Ok(state.is_match()))),
             Err(_) => (LazyStateID::default(), Some(Err(OutOfWork))),
         };
-        Self { operator, automaton, cache, state, held, near: Near::default(), answer }
+        Self { operator, automaton, cache, state, paid, near: Near::default(), answer }
     }
 
     /// The states, and whether the automaton matches.
@@ -73,14 +91,8 @@ impl<'a> Lane<'a> {
 
     /// Pays for the states that were made and for the way to far ones.
     fn bill(&mut self, is_far: bool, pay: &mut impl FnMut(u64) -> bool) {
-        let now = self.cache.memory_usage();
-        if now == self.held && !is_far {
-            return;
-        }
-        // Less than before: all were thrown away and made anew.
-        let made = now.checked_sub(self.held).unwrap_or(now) as u64;
-        self.held = now;
-        if !pay(made * STATE_BYTE_COST + FAR_COST * u64::from(is_far)) && self.answer.is_none() {
+        let work = STATE_BYTE_COST * self.paid.made(&self.cache) + FAR_COST * u64::from(is_far);
+        if work > 0 && !pay(work) && self.answer.is_none() {
             self.answer = Some(Err(OutOfWork));
         }
     }

@@ -6,6 +6,7 @@
 //! more where states are many and far from the processor: that is paid for too.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use regex_automata::MatchKind;
 use regex_automata::hybrid::dfa::{Cache, DFA};
@@ -13,16 +14,17 @@ use regex_automata::nfa::thompson;
 use regex_syntax::hir::{Hir, HirKind, Repetition, literal};
 use smallvec::SmallVec;
 
+use super::rx_find::{Finder, FinderStates};
 use super::rx_lanes::{LANES, Lane, OutOfWork, walk};
 
 /// Bound on one pattern's states, in bytes: where it is reached all are made anew.
-const STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
+pub(super) const STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bound on all states of a thread, in bytes.
 const THREAD_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Rule sets whose states a thread keeps.
 const PROGRAMS_MAX: usize = 4;
 /// Bound on one compiled pattern, in bytes.
-const PROGRAM_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(super) const PROGRAM_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Lines of what honest requests are made of.
 const SAMPLES: &str = include_str!("rx_samples.txt");
@@ -41,8 +43,17 @@ pub(crate) type Answers = SmallVec<[(u32, Result<bool, OutOfWork>); LANES]>;
 /// The states of a thread: of each rule set, of each operator.
 #[derive(Debug, Default)]
 pub(crate) struct States {
-    programs: Vec<(u64, Vec<Option<Box<Cache>>>)>,
+    programs: Vec<(u64, Vec<Kept>)>,
     bytes: usize,
+}
+
+/// The states of an operator.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Of the search.
+    search: Option<Box<Cache>>,
+    /// Of what finds the match.
+    find: Option<Box<FinderStates>>,
 }
 
 impl Search {
@@ -122,10 +133,8 @@ pub(super) fn search_together<'a>(
 impl States {
     /// The states of an operator, for one way through a value.
     fn lend(&mut self, program: u64, operator: u32, ordinary: &Cache) -> Box<Cache> {
-        if self.bytes > THREAD_BYTES_MAX {
-            *self = Self::default();
-        }
-        match self.place(program, operator).take() {
+        self.bound();
+        match self.place(program, operator).search.take() {
             Some(known) => {
                 self.bytes = self.bytes.saturating_sub(known.memory_usage());
                 known
@@ -139,18 +148,46 @@ impl States {
         let operator = lane.operator;
         let (cache, answer) = lane.end();
         self.bytes += cache.memory_usage();
-        *self.place(program, operator) = Some(cache);
+        self.place(program, operator).search = Some(cache);
         (operator, answer)
+    }
+
+    /// Where a pattern matches first from a place on.
+    pub(super) fn find(
+        &mut self,
+        finder: &Finder,
+        (program, operator): (u64, u32),
+        (input, from): (&[u8], usize),
+        pay: impl FnMut(u64) -> bool,
+    ) -> Result<Option<Range<usize>>, OutOfWork> {
+        self.bound();
+        let kept = self.place(program, operator).find.take();
+        self.bytes -= kept.as_ref().map_or(0, |known| known.memory_usage()).min(self.bytes);
+        let mut states = kept.unwrap_or_else(|| Box::new(finder.begin()));
+        let found = finder.find(input, from, &mut states, pay);
+        self.bytes += states.memory_usage();
+        self.place(program, operator).find = Some(states);
+        found
+    }
+
+    fn bound(&mut self) {
+        if self.bytes > THREAD_BYTES_MAX {
+            *self = Self::default();
+        }
     }
 
     /// The memory that is counted, and the memory that is held.
     #[cfg(test)]
     pub(super) fn memory(&self) -> (usize, usize) {
-        let caches = self.programs.iter().flat_map(|(_, caches)| caches).flatten();
-        (self.bytes, caches.map(|cache| cache.memory_usage()).sum())
+        let kept = self.programs.iter().flat_map(|(_, kept)| kept);
+        let held = kept.map(|kept| {
+            let search = kept.search.as_ref().map_or(0, |cache| cache.memory_usage());
+            search + kept.find.as_ref().map_or(0, |states| states.memory_usage())
+        });
+        (self.bytes, held.sum())
     }
 
-    fn place(&mut self, program: u64, operator: u32) -> &mut Option<Box<Cache>> {
+    fn place(&mut self, program: u64, operator: u32) -> &mut Kept {
         let known = self.programs.iter().position(|(known, _)| *known == program);
         let at = known.unwrap_or_else(|| {
             if self.programs.len() == PROGRAMS_MAX {
@@ -159,11 +196,11 @@ impl States {
             self.programs.push((program, Vec::new()));
             self.programs.len() - 1
         });
-        let (caches, operator) = (&mut self.programs[at].1, operator as usize);
-        if caches.len() <= operator {
-            caches.resize_with(operator + 1, || None);
+        let (kept, operator) = (&mut self.programs[at].1, operator as usize);
+        if kept.len() <= operator {
+            kept.resize_with(operator + 1, Kept::default);
         }
-        &mut caches[operator]
+        &mut kept[operator]
     }
 }
 

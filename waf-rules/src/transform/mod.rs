@@ -67,7 +67,7 @@ impl Transform {
     /// Work of an input of this many bytes, in the unit of [`Bounds::work`](crate::Bounds::work): what it takes on hostile
     /// texts, what comes out and its place among the values included.
     pub(crate) fn cost(self, bytes: u64) -> u64 {
-        self.entry().byte_cost * bytes / 2
+        self.entry().byte_cost * bytes / 3
     }
 
     fn entry(self) -> &'static Entry {

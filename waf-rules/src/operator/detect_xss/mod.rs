@@ -16,7 +16,7 @@ const PLACES: [Place; 5] =
     [Place::Text, Place::Tag, Place::Quoted(b'\''), Place::Quoted(b'"'), Place::Quoted(b'`')];
 
 /// Work of a byte, in all places.
-pub(super) const BYTE_COST: u64 = 14;
+pub(super) const BYTE_COST: u64 = 18;
 
 pub(super) fn matches(input: &[u8]) -> bool {
     PLACES.iter().any(|place| Pieces::new(input, *place).any(is_harmful))

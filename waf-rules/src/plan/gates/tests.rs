@@ -1,6 +1,6 @@
 //! What is drawn from patterns, and that nothing which matches is ever held back.
 
-use super::{Gates, Needs};
+use super::{Gates, Needs, TEXT_BYTES_MIN, Texts};
 use crate::bytes::present;
 use crate::operator::{Constants, Operator};
 use crate::tx::TxNames;
@@ -95,7 +95,7 @@ fn finds_the_texts_that_are_there() {
             .to_vec();
     let slices: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
     let owners: Vec<Vec<u32>> = (0..9).map(|owner| vec![owner]).collect();
-    let search = super::texts::Texts::new(&slices, &owners).unwrap();
+    let search = Texts::new(&slices, &owners).unwrap();
     let (mut seed, mut found) = (0x9e37_79b9_u64, 0);
     for length in 0..20_000 {
         let mut value = Vec::new();
@@ -113,4 +113,33 @@ fn finds_the_texts_that_are_there() {
         found += expected.count_ones();
     }
     assert!(found > 1_000, "{found} texts prove little");
+}
+
+/// Texts of every length against values of every length: at the ends, across blocks, many of one beginning.
+#[test]
+fn finds_all_texts_and_no_others() {
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut below = |bound: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as usize % bound
+    };
+    let mut some = |bytes: usize| -> Vec<u8> { (0..bytes).map(|_| b"ab.\0"[below(4)]).collect() };
+    let texts: std::collections::BTreeSet<Vec<u8>> =
+        (0..300).map(|number| some(TEXT_BYTES_MIN + number % 14)).collect();
+    let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
+    let owners: Vec<Vec<u32>> = (0..).map(|owner| vec![owner]).take(texts.len()).collect();
+    let all = Texts::new(&texts, &owners).unwrap();
+    let mut found = 0;
+    for bytes in (0..400).chain(0..400) {
+        let value = some(bytes % 200);
+        let (mut wanted, mut row) = (vec![u64::MAX; 5], vec![0; 5]);
+        assert!(all.find(&value, &mut wanted, &mut row, |_| true));
+        for (text, owner) in texts.iter().zip(&owners) {
+            let holds = value.windows(text.len()).any(|part| part == *text);
+            let (word, bit) = (owner[0] as usize / 64, 1 << (owner[0] % 64));
+            assert_eq!(row[word] & bit != 0, holds, "{text:?} in {value:?}");
+            found += usize::from(holds);
+        }
+    }
+    assert!(found > 5_000, "{found} texts prove little");
 }

@@ -27,8 +27,8 @@ const BLOCK: usize = 64;
 const NEAR_BYTES: usize = 4;
 
 /// Work of a place where a text may stand, in each of the two tables, and of each text that is filed there.
-const PLACE_COST: u64 = 3;
-const TEXT_COST: u64 = 2;
+const PLACE_COST: u64 = 12;
+const TEXT_COST: u64 = 1;
 /// Work between two bills.
 const BILL: u64 = 4_096;
 
@@ -181,7 +181,10 @@ impl Texts {
                 standing &= standing - 1;
                 let key = four_at(value, at);
                 self.compare(0, key, at, &mut hunt);
-                self.compare(1, key & THREE, at, &mut hunt);
+                if self.first[first_index(key)] == u8::MAX {
+                    // Texts of three bytes go on with any.
+                    self.compare(1, key & THREE, at, &mut hunt);
+                }
                 if hunt.left == 0 {
                     return pay(hunt.work);
                 }
