@@ -48,28 +48,33 @@ impl Rx {
         let Ok(translated) = rx_syntax::translate(pattern) else { return Self::exact(pattern) };
         let hir = parse(&translated)?;
         let search = Search::new(&hir)?;
-        Self::build(translated, hir, search)
+        let is_long = translated.len() >= FINDER_PATTERN_BYTES && search.is_some();
+        let finder = is_long.then(|| Finder::new(&hir)).transpose()?;
+        Self::build(translated, hir, search, finder)
     }
 
     /// For rules that always want to know where the match is.
     pub(super) fn finder(pattern: &str) -> Result<Self, String> {
         let translated = rx_syntax::translate(pattern)?;
         let hir = parse(&translated)?;
-        Self::build(translated, hir, None)
+        Self::build(translated, hir, None, None)
     }
 
     /// For what cannot be said in linear time.
     fn exact(pattern: &str) -> Result<Self, String> {
         let (exact, wider) = Backtracker::compile(pattern)?;
         let search = Search::new(&wider)?;
-        let mut rx = Self::build(pattern.to_owned(), wider, search)?;
+        let mut rx = Self::build(pattern.to_owned(), wider, search, None)?;
         rx.exact = Some(exact);
         Ok(rx)
     }
 
-    fn build(translated: String, hir: Hir, search: Option<Search>) -> Result<Self, String> {
-        let is_long = translated.len() >= FINDER_PATTERN_BYTES && search.is_some();
-        let finder = is_long.then(|| Finder::new(&hir)).transpose()?;
+    fn build(
+        translated: String,
+        hir: Hir,
+        search: Option<Search>,
+        finder: Option<Finder>,
+    ) -> Result<Self, String> {
         let config = meta::Config::new()
             .utf8_empty(false)
             // It only ever reads what a finder found, and would keep another automaton for the way back.

@@ -162,7 +162,8 @@ impl States {
     ) -> Result<Option<Range<usize>>, OutOfWork> {
         self.bound();
         let kept = self.place(program, operator).find.take();
-        self.bytes -= kept.as_ref().map_or(0, |known| known.memory_usage()).min(self.bytes);
+        let known = kept.as_ref().map_or(0, |states| states.memory_usage());
+        self.bytes = self.bytes.saturating_sub(known);
         let mut states = kept.unwrap_or_else(|| Box::new(finder.begin()));
         let found = finder.find(input, from, &mut states, pay);
         self.bytes += states.memory_usage();
