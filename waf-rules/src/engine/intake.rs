@@ -94,13 +94,15 @@ impl State {
 
     /// Sum of the lengths of all argument names and values.
     pub(super) fn set_args_combined_size(&mut self) {
-        let entries =
-            self.stores.get(Store::ArgsGet).iter().chain(self.stores.get(Store::ArgsPost));
-        let size = entries.map(|entry| {
-            self.buffers.bytes(entry.key).len() + self.buffers.bytes(entry.value).len()
-        });
-        let size = size.sum();
+        let size = self.bytes_in(&[Store::ArgsGet, Store::ArgsPost]);
         self.set_number(Store::ArgsCombinedSize, size);
+    }
+
+    /// Sum of the lengths of all names and values in stores.
+    pub(super) fn bytes_in(&self, stores: &[Store]) -> usize {
+        let entries = stores.iter().flat_map(|store| self.stores.get(*store));
+        let bytes = |buffer| self.buffers.bytes(buffer).len();
+        entries.map(|entry| bytes(entry.key) + bytes(entry.value)).sum()
     }
 
     pub(super) fn urlencoded(&mut self, store: Store, text: &[u8], separator: u8, bound: usize) {

@@ -47,20 +47,14 @@ impl State {
     /// Bytes of the body as rules see them: decoded, and without the content of files. What rules see of it as a whole
     /// besides counts where that is more, but not of a form: escapes buy no work.
     pub(super) fn body_bytes_seen(&self) -> usize {
-        let parsed = [
+        let parsed = self.bytes_in(&[
             Store::ArgsPost,
             Store::Xml,
             Store::XmlAttributes,
             Store::MultipartPartHeaders,
             Store::Files,
             Store::FilesNames,
-        ];
-        let entries = parsed.into_iter().flat_map(|store| self.stores.get(store));
-        let parsed: usize = entries
-            .map(|entry| {
-                self.buffers.bytes(entry.key).len() + self.buffers.bytes(entry.value).len()
-            })
-            .sum();
+        ]);
         let raw = self.stores.scalar(Store::RequestBody).unwrap_or(Buffer::EMPTY);
         match self.control.processor {
             Some(BodyProcessor::UrlEncoded) => parsed,

@@ -37,6 +37,9 @@ enum Fact {
 const FACTS: usize = 5;
 const OTHER_WORDS: usize = 3;
 const UNSEARCHED: u64 = u64::MAX;
+/// Places of the two, behind the rows and the work.
+const SEARCHED: usize = 1;
+const NEWS: usize = 2;
 
 /// Work of looking at a value, and at each different byte in it.
 const ROW_COST: u64 = 260;
@@ -151,7 +154,7 @@ impl Rows {
 
     /// The thread is to be told of the value.
     fn tell(&mut self, row: Row, value: Buffer) {
-        let is_told = &mut self.bits[row.0 + FACTS * self.words + 2];
+        let is_told = &mut self.bits[row.0 + FACTS * self.words + NEWS];
         if *is_told == 0 {
             *is_told = 1;
             self.news.push(value);
@@ -184,11 +187,11 @@ impl Rows {
     }
 
     fn is_searched(&self, row: Row) -> bool {
-        self.bits[row.0 + FACTS * self.words + 1] != 0
+        self.bits[row.0 + FACTS * self.words + SEARCHED] != 0
     }
 
     fn set_searched(&mut self, row: Row) {
-        self.bits[row.0 + FACTS * self.words + 1] = 1;
+        self.bits[row.0 + FACTS * self.words + SEARCHED] = 1;
     }
 
     /// Texts are looked for in any case: what was found in a value is found in one that differs in case alone. Strikes
@@ -327,7 +330,7 @@ impl Run<'_> {
         let State { buffers, rows, .. } = &mut *self.state;
         while let Some(value) = rows.news.pop() {
             let Some(row) = rows.find(value) else { continue };
-            rows.bits[row.0 + FACTS * rows.words + 2] = 0;
+            rows.bits[row.0 + FACTS * rows.words + NEWS] = 0;
             let (hash, bytes) = (buffers.hash(value), buffers.bytes(value));
             let own = rows.lasting(row);
             match self.known.recall(self.program.id, hash, bytes) {

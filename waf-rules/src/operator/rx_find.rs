@@ -11,12 +11,11 @@ use std::ops::Range;
 
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
-use regex_automata::nfa::thompson;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
 use super::rx_lanes::{BLOCK_BYTES, OutOfWork, Paid};
-use super::rx_search::{PROGRAM_BYTES_MAX, STATES_BYTES_MAX};
+use super::rx_search::automaton;
 
 /// Work of making states, for each byte of memory that they take.
 const STATE_BYTE_COST: u64 = 5;
@@ -48,29 +47,9 @@ impl FinderStates {
 
 impl Finder {
     pub(super) fn new(pattern: &Hir) -> Result<Self, String> {
-        let automaton = |is_reverse, kind| {
-            let nfa = thompson::Compiler::new()
-                .configure(
-                    thompson::Config::new()
-                        .utf8(false)
-                        .reverse(is_reverse)
-                        .which_captures(thompson::WhichCaptures::None)
-                        .nfa_size_limit(Some(PROGRAM_BYTES_MAX)),
-                )
-                .build_from_hir(pattern)
-                .map_err(|error| format!("regular expression: {error}"))?;
-            let config = DFA::config()
-                .match_kind(kind)
-                .cache_capacity(STATES_BYTES_MAX)
-                .skip_cache_capacity_check(true);
-            DFA::builder()
-                .configure(config)
-                .build_from_nfa(nfa)
-                .map_err(|error| format!("regular expression: {error}"))
-        };
         Ok(Self {
-            forward: automaton(false, MatchKind::LeftmostFirst)?,
-            backward: automaton(true, MatchKind::All)?,
+            forward: automaton(pattern, false, MatchKind::LeftmostFirst)?,
+            backward: automaton(pattern, true, MatchKind::All)?,
         })
     }
 

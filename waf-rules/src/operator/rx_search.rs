@@ -18,13 +18,13 @@ use super::rx_find::{Finder, FinderStates};
 use super::rx_lanes::{LANES, Lane, OutOfWork, walk};
 
 /// Bound on one pattern's states, in bytes: where it is reached all are made anew.
-pub(super) const STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
+const STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bound on all states of a thread, in bytes.
 const THREAD_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Rule sets whose states a thread keeps.
 const PROGRAMS_MAX: usize = 4;
 /// Bound on one compiled pattern, in bytes.
-pub(super) const PROGRAM_BYTES_MAX: usize = 16 * 1024 * 1024;
+const PROGRAM_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Lines of what honest requests are made of.
 const SAMPLES: &str = include_str!("rx_samples.txt");
@@ -63,21 +63,7 @@ impl Search {
             return Ok(None);
         }
         let trimmed = trim(trim(pattern.clone(), End::First), End::Last);
-        let nfa = thompson::Compiler::new()
-            .configure(
-                thompson::Config::new()
-                    .utf8(false)
-                    .which_captures(thompson::WhichCaptures::None)
-                    .nfa_size_limit(Some(PROGRAM_BYTES_MAX)),
-            )
-            .build_from_hir(&trimmed)
-            .map_err(|error| format!("regular expression: {error}"))?;
-        let config = DFA::config()
-            .match_kind(MatchKind::All)
-            .cache_capacity(STATES_BYTES_MAX)
-            .skip_cache_capacity_check(true);
-        let automaton = DFA::builder().configure(config).build_from_nfa(nfa);
-        automaton.map(|automaton| Some(Self::begin(automaton))).map_err(|error| error.to_string())
+        automaton(&trimmed, false, MatchKind::All).map(|automaton| Some(Self::begin(automaton)))
     }
 
     fn begin(automaton: DFA) -> Self {
@@ -99,6 +85,25 @@ impl Search {
         let cache = states.lend(program, operator, &self.ordinary);
         Lane::new(operator, &self.automaton, cache, input)
     }
+}
+
+/// An automaton without states yet, which reads values from their end where `is_reverse`.
+pub(super) fn automaton(pattern: &Hir, is_reverse: bool, kind: MatchKind) -> Result<DFA, String> {
+    let nfa = thompson::Compiler::new()
+        .configure(
+            thompson::Config::new()
+                .utf8(false)
+                .reverse(is_reverse)
+                .which_captures(thompson::WhichCaptures::None)
+                .nfa_size_limit(Some(PROGRAM_BYTES_MAX)),
+        )
+        .build_from_hir(pattern)
+        .map_err(|error| format!("regular expression: {error}"))?;
+    let config = DFA::config()
+        .match_kind(kind)
+        .cache_capacity(STATES_BYTES_MAX)
+        .skip_cache_capacity_check(true);
+    DFA::builder().configure(config).build_from_nfa(nfa).map_err(|error| error.to_string())
 }
 
 /// Whether the pattern of an operator matches anywhere in a value. `pay` is asked for the work of every state that is made.
